@@ -1,0 +1,1 @@
+"""Spinlock: a discrete vocabulary for the behavior of random stochastic neural operators."""

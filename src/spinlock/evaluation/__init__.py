@@ -1,0 +1,1 @@
+"""Scores of tokenizer and agent, their baselines and intervals."""

@@ -1,0 +1,1 @@
+"""Features: named numbers that describe a field or a trajectory."""

@@ -1,0 +1,1 @@
+"""Initial conditions: families of random periodic fields."""

@@ -1,0 +1,1 @@
+"""The Neural Operator Agent: one network that emulates any operator of the family."""

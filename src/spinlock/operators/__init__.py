@@ -1,0 +1,1 @@
+"""Random stochastic neural operators, built from a row of the operator table."""

@@ -1,0 +1,1 @@
+"""Rollouts: update policies, the engine, shards, and the stream of trajectories."""

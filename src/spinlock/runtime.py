@@ -1,0 +1,119 @@
+"""What cannot change a result: threads, workers, interruption, progress, the stage's last line."""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from spinlock.params import STRICT
+from spinlock.refusals import Refusal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    """Section `runtime` of params.yaml. No stage depends on it: it may not change a byte."""
+
+    executor: Literal["sequential", "processes"]
+    workers: int = Field(ge=1)  # processes of generate, extract, evaluate; threads of train_noa
+    batch_size: int = Field(ge=1)  # operators read, replayed or described at a time
+    device: Literal["cpu", "cuda"]
+    store: str = Field(min_length=1)  # folder of finished shards, shared between runs
+
+    @property
+    def num_workers(self) -> int:
+        """Workers in use: one when sequential."""
+        return self.workers if self.executor == "processes" else 1
+
+
+def single_thread() -> None:
+    """Compute on one thread: another number of threads gives other last digits."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def run(main: Callable[..., str]) -> None:
+    """Run a stage: its arguments are paths, its result is the line it ends with.
+
+    A `Refusal` becomes one line on stderr and exit status 2; Ctrl-C and SIGTERM end with 130 and
+    143, after the `finally` clauses that remove half-written files.
+    """
+    single_thread()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        print(main(*map(Path, sys.argv[1:])), flush=True)
+    except Refusal as refusal:
+        sys.exit(_refuse(refusal))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _refuse(refusal: Refusal) -> int:
+    print(f"{Path(sys.argv[0]).stem}: {refusal}", file=sys.stderr, flush=True)
+    return 2
+
+
+def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Pass `items` on, with a bar on a terminal and about ten plain lines elsewhere."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=what)
+        return
+    marks = {round(total * tenth / 10) for tenth in range(1, 11)}
+    for count, item in enumerate(items, 1):
+        yield item
+        if count in marks:
+            print(f"{what}: {count}/{total}", file=sys.stderr, flush=True)
+
+
+def fingerprint(*parts: object) -> str:
+    """A hash of plain values, independent of the order of keys."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def code_fingerprint() -> str:
+    """A hash of the source of every imported module of this package, and of torch's version.
+
+    A stage imports exactly what it needs, so this is the code that its results depend on.
+    """
+    digest = hashlib.sha256(torch.__version__.encode())
+    digest.update(torch.backends.cpu.get_cpu_capability().encode())
+    for name in sorted(sys.modules):
+        source = getattr(sys.modules[name], "__file__", None)
+        if name.startswith("spinlock.") and source:
+            digest.update(name.encode())
+            digest.update(Path(source).read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def file_fingerprint(*paths: Path) -> str:
+    """A hash of the bytes of some files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def work_folder(stage: str, key: str) -> Path:
+    """Where a running stage keeps its checkpoints; other keys of that stage are left alone."""
+    folder = Path(".work") / stage / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def cpu_count() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""The operator space: dimensions, design points, splits and the operator table."""

@@ -1,0 +1,1 @@
+"""The tokenizer: a categorical hierarchical VQ-VAE."""
