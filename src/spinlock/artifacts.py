@@ -113,7 +113,8 @@ class Source:
             raise Refusal(f"{self.path}: dataset '{name}' is missing")
         data = self._file[name]
         if data.attrs["axes"] != axes:
-            raise Refusal(f"{self.path}: {name}: expected axes '{axes}', got '{data.attrs['axes']}'")
+            found = data.attrs["axes"]
+            raise Refusal(f"{self.path}: {name}: expected axes '{axes}', found '{found}'")
         for axis, size in zip(axes.split(), data.shape, strict=True):
             if axis in ("N", "R", "T") and self._sizes.setdefault(axis, size) != size:
                 raise Refusal(
@@ -133,7 +134,7 @@ class Source:
         try:
             values = data[rows]
         except OSError as error:
-            raise Refusal(f"{self.path}: {name}: unreadable, is the file damaged? ({error})") from None
+            raise Refusal(f"{self.path}: {name}: unreadable, damaged? ({error})") from None
         if values.dtype.kind == "f":
             bad = ~np.isfinite(values)
             if bad.any() and _mask_name(name) in self._file:
@@ -161,7 +162,12 @@ class Source:
     def names(self) -> list[str]:
         """Paths of all datasets, sorted."""
         found: list[str] = []
-        self._file.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
+
+        def visit(name: str, node: h5py.Dataset | h5py.Group) -> None:
+            if isinstance(node, h5py.Dataset):
+                found.append(name)
+
+        self._file.visititems(visit)
         return sorted(found)
 
 
@@ -178,12 +184,11 @@ def writing(path: Path, kind: str, provenance: object) -> Iterator[Sink]:
         kind: what it is, such as `"operators"` or `"features"`; checked on reading.
         provenance: the parameters that made it, JSON-serializable.
     """
-    with replacing(path) as beside:
-        with h5py.File(beside, "w") as file:
-            file.attrs["kind"] = kind
-            file.attrs["schema"] = SCHEMA
-            file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
-            yield Sink(file)
+    with replacing(path) as beside, h5py.File(beside, "w") as file:
+        file.attrs["kind"] = kind
+        file.attrs["schema"] = SCHEMA
+        file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+        yield Sink(file)
 
 
 @contextmanager
@@ -240,7 +245,10 @@ def write_metrics(path: Path, metrics: Mapping[str, float | int | None]) -> None
     """Write flat metrics, rounded to 6 significant digits; a value that does not exist is null."""
     write_json(
         path,
-        {key: value if isinstance(value, int) else rounded(value) for key, value in metrics.items()},
+        {
+            key: value if isinstance(value, int) else rounded(value)
+            for key, value in metrics.items()
+        },
     )
 
 
@@ -251,13 +259,11 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow(
-                {k: rounded(v) if isinstance(v, float) else v for k, v in row.items()}
-            )
+            writer.writerow({k: rounded(v) if isinstance(v, float) else v for k, v in row.items()})
 
 
 def save_checkpoint(path: Path, kind: str, payload: Mapping[str, object]) -> None:
-    """Save tensors and plain values so that they load with `weights_only=True`; same bytes always."""
+    """Save tensors and plain values, loadable with `weights_only=True`; same bytes always."""
     with replacing(path) as beside, beside.open("wb") as file:
         torch.save({"kind": kind, "schema": SCHEMA, **payload}, file)
 

@@ -12,8 +12,9 @@ from ruamel.yaml.error import YAMLError
 
 from spinlock.refusals import Refusal
 
-STRICT = ConfigDict(strict=True, extra="forbid")
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 PATH = Path("params.yaml")
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 T = TypeVar("T")
 
@@ -58,15 +59,17 @@ def read(path: Path = PATH) -> dict[str, object]:
     return tree
 
 
-def _sentence(section: str, error: ValidationError, schema: object) -> str:
-    """Say the first of pydantic's complaints in one line."""
-    first = error.errors(include_url=False)[0]
+def _sentence(section: str, error: ValidationError, schema: type) -> str:
+    """Say the most telling of pydantic's complaints in one line."""
+    complaints = error.errors(include_url=False)
+    # A misspelled key is both unknown and missing: say the former.
+    first = next((c for c in complaints if c["type"] in UNKNOWN), complaints[0])
     place = ".".join([section, *map(str, first["loc"])])
     found = json.dumps(first["input"], default=str)
-    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if first["type"] in UNKNOWN:
         known = sorted(_field_names(schema))
         return f"{place}: unknown key{_suggestion(str(first['loc'][-1]), known)}"
-    if first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+    if first["type"].startswith("missing"):
         return f"{place}: missing"
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "value_error":
@@ -74,7 +77,7 @@ def _sentence(section: str, error: ValidationError, schema: object) -> str:
     return f"{place}: expected {message}, got {found}"
 
 
-def _field_names(schema: object) -> set[str]:
+def _field_names(schema: type) -> set[str]:
     """Every field name that the schema knows, at any depth."""
     names: set[str] = set()
     queue = [TypeAdapter(schema).json_schema()]

@@ -77,7 +77,9 @@ def _in_processes(missing, compute, workers):
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:
-        raise Refusal("a worker died (killed, or out of memory?); finished shards are kept") from None
+        raise Refusal(
+            "a worker died (killed, or out of memory?); finished shards are kept"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

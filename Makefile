@@ -1,0 +1,47 @@
+# The two commands that matter: `make repro` and `make test`. Set-up is done once, by itself.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: repro test test-all lint check smoke bench setup lock-is-current clean
+
+repro: $(READY)  ## the whole default pipeline; ends with the scorecard
+	PYTHONPATH=src python -m spinlock.check
+	dvc repro
+	PYTHONPATH=src python -m spinlock.cli scorecard
+
+test: $(READY)  ## all tests
+	python -m pytest -m "not slow" -n 2 --dist loadfile
+
+test-all: $(READY)  ## the slow ones too
+	python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)  ## lint, types, import contract
+	ruff check . && ruff format --check .
+	mypy
+	PYTHONPATH=src lint-imports
+
+check: lint  ## lint, types, import contract, fast tests
+	python -m pytest -m "not slow and not pipeline" -n 2 --dist loadfile
+
+smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to the byte
+	python -m pytest -m pipeline -k smoke
+
+bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
+	PYTHONPATH=src python benchmarks/run.py
+
+lock-is-current: $(READY)  ## fails if dvc.lock is not what the code and parameters here would give
+	PYTHONPATH=src python -m spinlock.check --lock
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {sys.version.split()[0]}; say: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:  ## what stages wrote outside Git, and running checkpoints; not the cache, not the shards
+	rm -rf .work data/* models/*

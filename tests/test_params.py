@@ -1,0 +1,91 @@
+"""A wrong parameter is one line that names the key, what is allowed and what was found."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from spinlock import params
+from spinlock.params import STRICT
+from spinlock.refusals import Refusal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Inner:
+    ema_decay: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in (0, 1), got {self.ema_decay}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    count: int = Field(ge=1)
+    rate: float
+    mode: Literal["fast", "exact"]
+    sizes: tuple[int, ...]
+    inner: Inner
+
+
+GOOD = "{count: 3, rate: 1e-3, mode: fast, sizes: [1, 2], inner: {ema_decay: 0.9}}"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_section_becomes_a_frozen_dataclass(tmp_path):
+    config = params.load("stage", Config, write(tmp_path, f"stage: {GOOD}"))
+    assert config == Config(
+        count=3, rate=1e-3, mode="fast", sizes=(1, 2), inner=Inner(ema_decay=0.9)
+    )
+    with pytest.raises(AttributeError):
+        config.count = 4
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("count", "cuont"), ["stage.cuont: unknown key", "did you mean 'count'?"]),
+        (("ema_decay", "decay"), ["stage.inner.decay: unknown key", "'ema_decay'"]),
+        (("rate: 1e-3, ", ""), ["stage.rate: missing"]),
+        (("rate: 1e-3", 'rate: "0.1"'), ["stage.rate", "number", '"0.1"']),
+        (("count: 3", "count: -3"), ["stage.count", "greater than or equal to 1", "-3"]),
+        (("count: 3", "count: 3.5"), ["stage.count", "integer", "3.5"]),
+        (("count: 3", "count: true"), ["stage.count", "integer", "true"]),
+        (("mode: fast", "mode: slow"), ["stage.mode", "'fast' or 'exact'", "slow"]),
+        (("0.9", "1.5"), ["stage.inner", "ema_decay must lie in (0, 1), got 1.5"]),
+        (("sizes: [1, 2]", "sizes: [1, x]"), ["stage.sizes.1", "integer", '"x"']),
+        (("rate: 1e-3", "rate: .nan"), ["stage.rate", "finite"]),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(tmp_path, change, said):
+    path = write(tmp_path, f"stage: {GOOD.replace(*change)}")
+    with pytest.raises(Refusal) as refusal:
+        params.load("stage", Config, path)
+    line = str(refusal.value)
+    assert "\n" not in line
+    assert all(words in line for words in said), line
+
+
+def test_a_missing_section_is_named_with_the_nearest_one(tmp_path):
+    with pytest.raises(Refusal, match="stage: missing, did you mean 'stages'"):
+        params.load("stage", Config, write(tmp_path, "stages: 1"))
+
+
+def test_broken_yaml_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(Refusal, match="not valid YAML"):
+        params.load("stage", Config, write(tmp_path, "stage: [1"))
+    with pytest.raises(Refusal, match="not found"):
+        params.load("stage", Config, tmp_path / "other.yaml")
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path):
+    path = write(tmp_path, "a: 1e-3\nb: 5e2\n")
+    assert params.load("a", float, path) == 0.001
+    assert params.load("b", float, path) == 500.0
