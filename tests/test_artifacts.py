@@ -1,8 +1,9 @@
-"""Files are atomic, byte-identical, self-describing, and refused when they are not what they say."""
+"""Files are atomic, byte-identical and self-describing, and refused when they are foreign."""
 
 import csv
 import json
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -95,8 +96,6 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, damage, said):
 
 
 def test_a_foreign_hdf5_file_is_refused(tmp_path):
-    import h5py
-
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = 1
     with (

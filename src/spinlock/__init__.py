@@ -1,1 +1,27 @@
-"""Spinlock: a discrete vocabulary for the behavior of random stochastic neural operators."""
+"""Spinlock: a discrete vocabulary for the behavior of random stochastic neural operators.
+
+The public names are loaded when first used, so that a stage imports only what it needs.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "extract": ("spinlock.features.extract", "extract"),
+    "load_noa": ("spinlock.noa.model", "load"),
+    "load_operators": ("spinlock.sampling.table", "read"),
+    "load_tokenizer": ("spinlock.tokenizer.model", "load"),
+    "rollouts": ("spinlock.rollout.stream", "rollouts"),
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'spinlock' has no attribute '{name}'")
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

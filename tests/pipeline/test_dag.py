@@ -1,0 +1,87 @@
+"""`dvc.yaml` says the truth: deps are import closures, params are what is read, outs what is written."""
+
+import ast
+import re
+
+import pytest
+import yaml
+from closure import ROOT, closure, expand
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+ORDER = [
+    "sample", "generate", "extract", "clean", "discover-categories",
+    "train-vqvae", "train-noa", "evaluate",
+]  # fmt: skip
+
+
+def script(name: str):
+    return ROOT / "stages" / f"{name.replace('-', '_')}.py"
+
+
+def paths(entries) -> set[str]:
+    """Names of outs, metrics or plots, with or without options."""
+    return {e if isinstance(e, str) else next(iter(e)) for e in entries}
+
+
+def test_the_stages_are_the_eight_in_their_order():
+    assert list(STAGES) == ORDER
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_code_dependencies_are_the_import_closure(name):
+    declared, needed = expand(STAGES[name]["deps"]), closure(script(name))
+    assert declared == needed, (
+        f"too much: {sorted(map(str, declared - needed))}, "
+        f"missing: {sorted(map(str, needed - declared))}"
+    )
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_path_of_the_command_is_declared(name):
+    stage = STAGES[name]
+    arguments = {
+        word for word in stage["cmd"].split() if re.match(r"(data|models|metrics|plots)/", word)
+    }
+    data = {dep for dep in stage["deps"] if not dep.endswith(".py") and not dep.startswith("src/")}
+    written = set().union(*(paths(stage.get(kind, [])) for kind in ("outs", "metrics", "plots")))
+    for argument in arguments:
+        inside = {
+            path for path in data | written if path == argument or path.startswith(argument + "/")
+        }
+        assert inside, f"{argument} is neither read nor written"
+    for path in data | written:
+        assert any(path == a or path.startswith(a + "/") for a in arguments), f"{path} is not named"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_parameters_are_the_sections_that_the_script_loads(name):
+    loaded = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(script(name).read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func) == "params.load"
+    }
+    assert loaded - {"runtime"} == set(STAGES[name]["params"])
+
+
+def test_no_stage_depends_on_the_runtime_section():
+    assert all("runtime" not in stage["params"] for stage in STAGES.values())
+
+
+def test_only_metrics_and_curves_stay_out_of_the_cache():
+    for stage in STAGES.values():
+        for out in stage.get("outs", []):
+            assert isinstance(out, str), f"{out}: outs have no options"
+        for kind in ("metrics", "plots"):
+            for entry in stage.get(kind, []):
+                path = next(iter(paths([entry])))
+                uncached = isinstance(entry, dict) and entry[path].get("cache") is False
+                assert uncached == (not path.endswith(".png")), path
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_stage_is_thin(name):
+    lines = script(name).read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
+    assert len(code) <= 45

@@ -1,0 +1,78 @@
+"""A stage ends with one line, whatever happens; fingerprints depend on content alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from spinlock import runtime
+
+SCRIPT = """
+from pathlib import Path
+from spinlock import runtime
+from spinlock.refusals import Refusal
+
+def main(path: Path) -> str:
+    if path.name == "refuse":
+        raise Refusal("params.yaml: seed: missing")
+    if path.name == "interrupt":
+        raise KeyboardInterrupt
+    return f"made {path.name}"
+
+runtime.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "status", "out", "err"),
+    [
+        ("x.h5", 0, "made x.h5\n", ""),
+        ("refuse", 2, "", "stage: params.yaml: seed: missing\n"),
+        ("interrupt", 130, "", ""),
+    ],
+)
+def test_a_stage_ends_with_one_line(tmp_path, root, argument, status, out, err):
+    script = tmp_path / "stage.py"
+    script.write_text(SCRIPT)
+    run = subprocess.run(
+        [sys.executable, script, argument],
+        env={"PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (status, out, err)
+
+
+def test_one_thread():
+    runtime.single_thread()
+    assert torch.get_num_threads() == 1
+
+
+def test_fingerprints_depend_on_content_alone(tmp_path):
+    assert runtime.fingerprint({"a": 1, "b": 2}) == runtime.fingerprint({"b": 2, "a": 1})
+    assert runtime.fingerprint({"a": 1}) != runtime.fingerprint({"a": 2})
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"x")
+    two.write_bytes(b"x")
+    assert runtime.file_fingerprint(one) == runtime.file_fingerprint(two)
+    two.write_bytes(b"y")
+    assert runtime.file_fingerprint(one) != runtime.file_fingerprint(two)
+
+
+def test_the_code_fingerprint_follows_the_source(monkeypatch):
+    before = runtime.code_fingerprint()
+    read = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda p: read(p) + b"#" if p.name == "runtime.py" else read(p)
+    )
+    assert runtime.code_fingerprint() != before
+
+
+def test_progress_passes_everything_on(capsys):
+    assert list(runtime.progress(range(25), 25, "work")) == list(range(25))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "work: 25/25"
+    assert len(lines) == 10
