@@ -1,0 +1,62 @@
+"""The convolution block: periodic padding, convolution, normalization, activation, dropout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+EPSILON = 1e-5  # added to the variance in a normalization
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "relu": functional.relu,
+    "silu": functional.silu,
+    "tanh": torch.tanh,
+}
+
+
+def keep(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:
+    """No normalization."""
+    return x
+
+
+def instance_norm(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:
+    """Each channel of each realization to mean 0 and variance 1 over the domain."""
+    # One group a channel is the same arithmetic as `instance_norm`, in a kernel 5 times faster.
+    return functional.group_norm(x, x.shape[1], eps=EPSILON)
+
+
+def layer_norm(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:
+    """Each realization to mean 0 and variance 1 over channels and domain together."""
+    return functional.group_norm(x, 1, eps=EPSILON)
+
+
+NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": keep,
+    "instance": instance_norm,
+    "layer": layer_norm,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ConvBlock:
+    """One block; realizations in the batch do not see each other."""
+
+    weight: Float[Tensor, "out in k k"]
+    normalize: Callable[[Tensor], Tensor]
+    activate: Callable[[Tensor], Tensor]
+    residual: bool  # add the input to the output
+
+    def __call__(
+        self, x: Float[Tensor, "R in H W"], mask: Float[Tensor, "R out 1 1"] | None
+    ) -> Float[Tensor, "R out H W"]:
+        """Apply the block; `mask` scales whole channels (dropout), None keeps all."""
+        margin = self.weight.shape[-1] // 2
+        padded = functional.pad(x, (margin,) * 4, mode="circular") if margin else x
+        y = self.activate(self.normalize(functional.conv2d(padded, self.weight)))
+        if mask is not None:
+            y = y * mask
+        return x + y if self.residual else y

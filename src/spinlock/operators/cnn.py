@@ -1,0 +1,88 @@
+"""The convolutional operator: conv blocks of growing width at full resolution.
+
+Block i = 0 … num_layers - 1 has width b · 2^min(i, 2), at most `max_width`; block 0 is the input
+block C → b. With more than three blocks, those whose width equals that of their input are
+residual. A 1×1 convolution to C channels follows the last block; see `build`.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.operators import weights
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock
+from spinlock.sampling.table import Operators
+from spinlock.sampling.theta import Theta
+
+RESIDUAL_ABOVE = 3  # blocks; deeper networks get residual ones
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cnn:
+    """The blocks of one operator: u → hidden features."""
+
+    blocks: tuple[ConvBlock, ...]
+
+    def __call__(
+        self, u: Float[Tensor, "R C H W"], masks: tuple[Float[Tensor, "R width 1 1"], ...]
+    ) -> Float[Tensor, "R width H W"]:
+        """Apply the blocks; `masks` holds one dropout mask each, or is empty."""
+        x = u
+        for block, mask in zip(self.blocks, masks or (None,) * len(self.blocks), strict=True):
+            x = block(x, mask)
+        return x
+
+
+def widths(num_layers: int, base_channels: int, max_width: int) -> tuple[int, ...]:
+    """Channels that each block puts out."""
+    return tuple(min(base_channels * 2 ** min(i, 2), max_width) for i in range(num_layers))
+
+
+def shapes(
+    layer_widths: tuple[int, ...], kernel_size: int, channels: int
+) -> tuple[weights.Shape, ...]:
+    """Shapes of the weights of all blocks."""
+    inputs = (channels, *layer_widths[:-1])
+    return tuple(
+        (out, into, kernel_size, kernel_size)
+        for into, out in zip(inputs, layer_widths, strict=True)
+    )
+
+
+def num_parameters(theta: Theta, channels: int, max_width: int) -> int:
+    """Number of weights of an operator, with those of the 1×1 output convolution."""
+    layer_widths = widths(theta.num_layers, theta.base_channels, max_width)
+    hidden = sum(o * i * k * q for o, i, k, q in shapes(layer_widths, theta.kernel_size, channels))
+    return hidden + channels * layer_widths[-1]
+
+
+def receptive_field(theta: Theta, grid_size: int) -> int:
+    """Side of the square of cells that one output cell sees through the convolutions.
+
+    At most the periodic grid. A normalization sees the whole domain besides, through its moments.
+    """
+    return min(1 + theta.num_layers * (theta.kernel_size - 1), grid_size)
+
+
+def build(operators: Operators, index: int) -> Cnn:
+    """The blocks of one operator, with their weights."""
+    theta = operators.theta[index]
+    own = widths(theta.num_layers, theta.base_channels, operators.max_width)
+    largest = widths(operators.max_layers, operators.max_base_channels, operators.max_width)
+    pairs = zip(
+        shapes(own, theta.kernel_size, operators.channels),
+        shapes(largest, operators.max_kernel, operators.channels),
+        strict=False,  # the deepest operator of the space has more blocks
+    )
+    return Cnn(
+        tuple(
+            ConvBlock(
+                weight=weights.draw(operators, index, str(layer), shape, widest),
+                normalize=NORMALIZATIONS[theta.normalization],
+                activate=ACTIVATIONS[theta.activation],
+                residual=theta.num_layers > RESIDUAL_ABOVE and shape[0] == shape[1],
+            )
+            for layer, (shape, widest) in enumerate(pairs)
+        )
+    )

@@ -1,0 +1,81 @@
+"""One operator's rollout: T applications from u0, all realizations in one batch."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spinlock.initial_conditions import families
+from spinlock.operators.build import build
+from spinlock.randomness import stream
+from spinlock.rollout import policies
+from spinlock.sampling.table import Operators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rollout:
+    """All realizations of one operator, float32."""
+
+    operator: int  # id
+    u0: Float[Tensor, "C H W"]
+    u: Float[Tensor, "R T C H W"]  # u_1 … u_T; NaN from the step of divergence on
+    diverged_at: Int[Tensor, "R"]  # step in 1 … T at which a realization diverged, 0 = never
+
+
+@torch.no_grad()
+def roll_out(
+    operators: Operators,
+    index: int,
+    steps: int,
+    realizations: int,
+    bound: float,
+    draw: int = 0,
+) -> Rollout:
+    """Roll out one operator from its initial condition.
+
+    Every random number is a function of (root seed, operator id, purpose, realization, step): the
+    result depends on nothing that was computed before. The batch of all realizations is the unit:
+    the last bits of a convolution depend on the shape of its batch.
+
+    Args:
+        operators: the operator table.
+        index: row (not id).
+        steps: T.
+        realizations: R.
+        bound: largest |u| that does not count as divergence.
+        draw: 0 is the data; other numbers give another u0 and other noise of the same operator.
+    """
+    operator = build(operators, index)
+    keep, gain = policies.coefficients(operator.theta)
+    u0 = initial_condition(operators, index, draw)
+    u = u0.expand(realizations, *u0.shape).contiguous()
+    frames = torch.empty(realizations, steps, *u0.shape)
+    for step in range(1, steps + 1):
+        draws = operator.chance.at(step, steps, realizations, draw)
+        u = policies.advance(u, operator.apply(u, draws), keep, gain)
+        frames[:, step - 1] = u
+    diverged_at = divergence(frames, bound)
+    mask_diverged(frames, diverged_at)
+    return Rollout(operator=operator.id, u0=u0, u=frames, diverged_at=diverged_at)
+
+
+def initial_condition(operators: Operators, index: int, draw: int = 0) -> Float[Tensor, "C H W"]:
+    """u0 of one operator, from its own stream."""
+    rng = stream(operators.seed, f"initial_condition/{draw}", int(operators.ids[index]))
+    variant, size = operators.ic_types[index], operators.grid_size
+    return families.draw(variant, operators.channels, size, rng)
+
+
+def divergence(u: Float[Tensor, "R T C H W"], bound: float) -> Int[Tensor, "R"]:
+    """The first step in 1 … T at which |u| exceeds the bound or is not a number; 0 = never."""
+    beyond = ~(u.abs().amax((-3, -2, -1)) <= bound)  # amax passes NaN on, and NaN is not <=
+    first = beyond.int().argmax(1) + 1
+    return torch.where(beyond.any(1), first, 0)
+
+
+def mask_diverged(u: Float[Tensor, "R T C H W"], diverged_at: Int[Tensor, "R"]) -> None:
+    """Set the frames from the step of divergence on to NaN, in place."""
+    for frames, step in zip(u, diverged_at.tolist(), strict=True):
+        if step:
+            frames[step - 1 :] = torch.nan
