@@ -166,4 +166,4 @@ def decode(
 
 def theta(values: dict[str, Value]) -> Theta:
     """One operator's parameters, each in the type of its field (a declared `0` may mean `0.0`)."""
-    return Theta(**{name: rule.type(values[name]) for name, rule in RULES.items()})
+    return Theta(**{name: rule.cast(values[name]) for name, rule in RULES.items()})

@@ -32,7 +32,7 @@ class Text:
     """A parameter that is one of some words."""
 
     allowed: tuple[str, ...]
-    type = str
+    cast = str
     unit = "1"
 
     def check(self, name: str, kind: str, values: Sequence[Value]) -> None:
@@ -49,7 +49,7 @@ class Text:
 class Number:
     """A parameter that is a number in an interval: closed, or without its ends."""
 
-    type: type[int] | type[float]
+    cast: type[int] | type[float]
     low: float
     high: float
     unit: str
@@ -58,7 +58,7 @@ class Number:
 
     def check(self, name: str, kind: str, values: Sequence[Value]) -> None:
         """Refuse (ValueError) a kind or a value that this parameter cannot have."""
-        if self.type is int and kind == "continuous":
+        if self.cast is int and kind == "continuous":
             raise ValueError(f"dimensions: {name}: whole numbers cannot be continuous")
         if self.odd and kind == "integer":
             raise ValueError(f"dimensions: {name}: declare a choice of odd numbers, not a range")
@@ -67,7 +67,7 @@ class Number:
                 raise ValueError(f"dimensions: {name}: expected {self._allowed()}; got {value!r}")
 
     def _allows(self, value: Value) -> bool:
-        if isinstance(value, str) or (self.type is int and not isinstance(value, int)):
+        if isinstance(value, str) or (self.cast is int and not isinstance(value, int)):
             return False
         above = value > self.low if self.ends[0] == "(" else value >= self.low
         below = value < self.high if self.ends[1] == ")" else value <= self.high
@@ -75,7 +75,7 @@ class Number:
 
     def _allowed(self) -> str:
         what = {(int, True): "an odd number", (int, False): "a whole number"}
-        noun = what[self.type, self.odd] if self.type is int else "a number"
+        noun = what[self.cast, self.odd] if self.cast is int else "a number"
         return f"{noun} in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}"
 
 
