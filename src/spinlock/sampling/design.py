@@ -21,7 +21,9 @@ def points(seed: int, count: int, coordinates: int) -> Float[np.ndarray, "N Q"]:
     boxes"), as scipy draws them. A count that is no power of two is a cut through the next larger
     design: allowed, at the price of balance.
     """
-    rng = randomness.stream(seed, "design")
+    # scipy spawns from the generator's seed sequence, which a keyed Philox has not.
+    entropy = randomness.stream(seed, "design").integers(2**32, size=4)
+    rng = np.random.default_rng(entropy)
     sobol = qmc.Sobol(coordinates, scramble=True, bits=BITS, rng=rng)
     return sobol.random_base2((count - 1).bit_length())[:count]
 
