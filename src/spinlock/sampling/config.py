@@ -1,5 +1,6 @@
 """Section `sample` of params.yaml."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -109,7 +110,7 @@ class Config:
         return tuple(variant for family in self.ic_mix for variant in family.variants)
 
     def _check_kernel(self) -> None:
-        largest = max(space.extremes(space.named(self.dimensions, "kernel_size")))
+        largest = max(map(int, space.extremes(space.named(self.dimensions, "kernel_size"))))
         if largest > self.grid_size:
             raise ValueError(
                 f"dimensions: kernel_size: must fit the grid of {self.grid_size}, got {largest}"
@@ -145,9 +146,9 @@ def _check_unique(what: str, names: tuple[str, ...]) -> None:
             raise ValueError(f"{what} {name!r} is named {names.count(name)} times, allowed once")
 
 
-def _check_known(what: str, names, known) -> None:
+def _check_known(what: str, names: Sequence[str], known: Sequence[object]) -> None:
     for name in names:
         if name not in known:
             raise ValueError(
-                f"held_out.{what}: {name!r} is not in the space; known: {', '.join(known)}"
+                f"held_out.{what}: {name!r} is not in the space; known: {', '.join(map(str, known))}"
             )

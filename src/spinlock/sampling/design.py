@@ -39,9 +39,7 @@ def on_sphere(unit: Float[np.ndarray, "N m"]) -> Float32[np.ndarray, "N m"]:
     return (normal / np.linalg.norm(normal, axis=1, keepdims=True)).astype(np.float32)
 
 
-def weights(
-    unit: Float[np.ndarray, "N m"], num_sets: int
-) -> Float32[np.ndarray, "N num_sets"]:
+def weights(unit: Float[np.ndarray, "N m"], num_sets: int) -> Float32[np.ndarray, "N num_sets"]:
     """Coefficients z of the weight basis, on the unit sphere.
 
     Args:

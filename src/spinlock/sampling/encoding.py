@@ -52,6 +52,7 @@ def _columns(
     if not reachable(dimensions, name):
         return
     active = [float(getattr(t, switch) == on) for t in theta]
-    yield name, "numeric", [value * flag for value, flag in zip(values, active, strict=True)]
+    used = [value if flag else 0.0 for value, flag in zip(values, active, strict=True)]
+    yield name, "numeric", used
     if len(space.extremes(space.named(dimensions, switch))) > 1:
         yield f"{name}.active", "active", active

@@ -1,4 +1,4 @@
-"""What `sample` says about its operators: metrics, and warnings about dimensions that cannot act."""
+"""What `sample` says about its operators: metrics, and warnings of dimensions that cannot act."""
 
 from collections.abc import Iterator
 

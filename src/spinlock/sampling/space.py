@@ -6,7 +6,7 @@ Only dimensions that vary take a coordinate of the design.
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -30,7 +30,9 @@ class Integer:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ValueError(f"{self.name}: low must lie below high, got {self.low} and {self.high}")
+            raise ValueError(
+                f"{self.name}: low must lie below high, got {self.low} and {self.high}"
+            )
 
     def decode(self, unit: float) -> Value:
         """Cut [0, 1) into equal shares, one for each number."""
@@ -49,7 +51,9 @@ class Continuous:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ValueError(f"{self.name}: low must lie below high, got {self.low} and {self.high}")
+            raise ValueError(
+                f"{self.name}: low must lie below high, got {self.low} and {self.high}"
+            )
         if self.scale == "log" and self.low <= 0:
             raise ValueError(f"{self.name}: low must be positive on a log scale, got {self.low}")
 
@@ -97,6 +101,7 @@ class Fixed:
     value: str | int | Number
 
 
+Varying = Integer | Continuous | Choice
 Dimension = Annotated[Integer | Continuous | Choice | Fixed, Field(discriminator="kind")]
 
 
@@ -111,7 +116,7 @@ def extremes(dimension: Dimension) -> tuple[Value, ...]:
             return (dimension.value,)
 
 
-def varying(dimensions: Sequence[Dimension]) -> tuple[Dimension, ...]:
+def varying(dimensions: Sequence[Dimension]) -> tuple[Varying, ...]:
     """The dimensions that take a coordinate of the design, in the order declared."""
     return tuple(d for d in dimensions if not isinstance(d, Fixed))
 
@@ -134,7 +139,9 @@ def check(dimensions: Sequence[Dimension]) -> None:
         if name not in RULES:
             raise ValueError(f"dimensions: {name}: unknown dimension; known: {known}")
         if names.count(name) > 1:
-            raise ValueError(f"dimensions: {name}: declared {names.count(name)} times, allowed once")
+            raise ValueError(
+                f"dimensions: {name}: declared {names.count(name)} times, allowed once"
+            )
     for name in RULES:
         if name not in names:
             raise ValueError(f"dimensions: {name}: missing; declare each of {known}")
@@ -144,9 +151,7 @@ def check(dimensions: Sequence[Dimension]) -> None:
         raise ValueError("dimensions: at least one must vary, all are fixed")
 
 
-def decode(
-    dimensions: Sequence[Dimension], unit: Float[np.ndarray, "N Q"]
-) -> tuple[Theta, ...]:
+def decode(dimensions: Sequence[Dimension], unit: Float[np.ndarray, "N Q"]) -> tuple[Theta, ...]:
     """Turn points of the unit cube into named parameters.
 
     Args:
@@ -166,4 +171,10 @@ def decode(
 
 def theta(values: dict[str, Value]) -> Theta:
     """One operator's parameters, each in the type of its field (a declared `0` may mean `0.0`)."""
-    return Theta(**{name: rule.cast(values[name]) for name, rule in RULES.items()})
+    cast: dict[str, Any] = {name: rule.cast(values[name]) for name, rule in RULES.items()}
+    return Theta(**cast)
+
+
+def _check_order(name: str, low: float, high: float) -> None:
+    if not low < high:
+        raise ValueError(f"{name}: low must lie below high, got {low} and {high}")

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Float64, Int
 from pydantic import TypeAdapter
 
 from spinlock import artifacts
+from spinlock.refusals import Refusal
 from spinlock.sampling import encoding, space
 from spinlock.sampling.space import Dimension, extremes, named
 from spinlock.sampling.theta import RULES, Text, Theta, Value
@@ -153,9 +154,7 @@ def write(path: Path, operators: Operators, provenance: Mapping[str, object]) ->
         sink.put("metadata/grid_sizes", np.full(count, operators.grid_size), "N", units=["cells"])
         sink.put("metadata/noise_regimes", noise_regimes(operators), "N")
         sink.put("metadata/split", operators.split, "N")
-        sink.put(
-            "metadata/held_out", operators.held_out, "N G", columns=operators.held_out_groups
-        )
+        sink.put("metadata/held_out", operators.held_out, "N G", columns=operators.held_out_groups)
 
 
 def read(path: Path) -> Operators:
@@ -178,7 +177,7 @@ def read(path: Path) -> Operators:
             unit=source.get("parameters/unit", "N Q"),
             weights_z=source.get("parameters/weights_z", "N m"),
             dimensions=dimensions,
-            theta=tuple(_theta(row, words) for row in source.get("parameters/theta", "N P")),
+            theta=_read_theta(source, words),
             ic_types=tuple(source.get("metadata/ic_types", "N").tolist()),
             split=tuple(source.get("metadata/split", "N").tolist()),
             held_out=source.get("metadata/held_out", "N G"),
@@ -209,6 +208,25 @@ def _words(dimensions: Sequence[Dimension], name: str) -> tuple[str, ...]:
 def _numbers(theta: Theta, words: Mapping[str, tuple[str, ...]]) -> list[float]:
     values = ((getattr(theta, name), words[name]) for name in RULES)
     return [float(known.index(value) if known else value) for value, known in values]
+
+
+def _read_theta(
+    source: artifacts.Source, words: Mapping[str, tuple[str, ...]]
+) -> tuple[Theta, ...]:
+    matrix = source.get("parameters/theta", "N P")
+    columns = source.columns("parameters/theta")
+    if columns != tuple(RULES):
+        raise Refusal(
+            f"{source.path}: parameters/theta: expected columns {', '.join(RULES)}; "
+            f"got {', '.join(columns)}"
+        )
+    for name, column in zip(RULES, matrix.T, strict=True):
+        if words[name] and not np.isin(column, np.arange(len(words[name]))).all():
+            raise Refusal(
+                f"{source.path}: parameters/theta: {name}: expected an index of "
+                f"{' | '.join(words[name])}, got {column.min():g} to {column.max():g}"
+            )
+    return tuple(_theta(row, words) for row in matrix)
 
 
 def _theta(row: Float64[np.ndarray, "P"], words: Mapping[str, tuple[str, ...]]) -> Theta:
