@@ -1,0 +1,137 @@
+"""Error curves of the agent and of what needs no agent, operator by operator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.evaluation.config import Config
+from spinlock.evaluation.fields import bounded, score, valid_steps
+from spinlock.evaluation.intervals import Bootstrap, interval
+from spinlock.rollout import policies
+from spinlock.sampling.theta import Theta
+
+PREDICTORS = ("agent", "persistence", "train_mean", "policy_alone", "noise_floor")
+WINDOWS = ((1, 1), (2, 5), (6, 12), (13, 30), (31, 64))  # steps, both ends included
+BANDS = ("low", "mid", "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Scores of one predictor on n operators; NaN where the truth has none to give."""
+
+    vrmse: Float[np.ndarray, "n T"]
+    mse: Float[np.ndarray, "n T"]
+    spectral_error: Float[np.ndarray, "n T 3"]
+    spectral_octaves: Float[np.ndarray, "n T 3"]
+    quiescent: Float[np.ndarray, "n T"]
+    bounded: Float[np.ndarray, " n"]  # 1 or 0
+
+    def take(self, rows: np.ndarray) -> "Curves":
+        """Some of the operators."""
+        return Curves(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+def stack(parts: Sequence[Curves]) -> Curves:
+    """The operators of all parts, in order."""
+    names = [f.name for f in fields(Curves)]
+    return Curves(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def curves(
+    predicted: Float[Tensor, "T C H W"], truth: Float[Tensor, "T C H W"], bound: float
+) -> Curves:
+    """Scores of one predicted trajectory, as curves of one operator."""
+    found = score(predicted, truth)
+    return Curves(
+        vrmse=found.vrmse[None].numpy(),
+        mse=found.mse[None].numpy(),
+        spectral_error=found.spectral_error[None].numpy(),
+        spectral_octaves=found.spectral_octaves[None].numpy(),
+        quiescent=found.quiescent[None].numpy(),
+        bounded=np.array([float(bounded(predicted, bound))]),
+    )
+
+
+def noise_floor(u: Float[Tensor, "R T C H W"], bound: float) -> Curves:
+    """Realizations 1 … R − 1 as predictions of realization 0, averaged; NaN if R = 1.
+
+    For independent noise this is √2 times the error of the best deterministic prediction, which
+    may therefore lie below it.
+    """
+    nothing = torch.full_like(u[0], torch.nan)
+    parts = stack(
+        [curves(other, u[0], bound) for other in u[1:]] or [curves(nothing, nothing, bound)]
+    )
+    if len(u) == 1:
+        return parts
+    return Curves(**{f.name: getattr(parts, f.name).mean(0, keepdims=True) for f in fields(Curves)})
+
+
+def policy_alone(
+    u0: Float[Tensor, "C H W"], theta: Theta, steps: int
+) -> Float[Tensor, "{steps} C H W"]:
+    """The trajectory of the update policy if O were 0: 0, u0, or αᵗ u0 (convex)."""
+    keep, _ = policies.coefficients(theta)
+    return torch.full((steps, 1, 1, 1), keep).cumprod(0) * u0
+
+
+def persistence(u0: Float[Tensor, "C H W"], steps: int) -> Float[Tensor, "{steps} C H W"]:
+    """Nothing ever changes."""
+    return u0.expand(steps, *u0.shape)
+
+
+def metrics(
+    found: Mapping[str, Curves], config: Config, how: Bootstrap
+) -> dict[str, float | int | None]:
+    """Flat metrics of a group of operators: the agent's with intervals, medians of the others.
+
+    Keys are `vrmse_8` for the agent (median; also `_mean`, `_low`, `_high`) and
+    `vrmse_8_persistence` for a baseline; a horizon beyond T is null.
+    """
+    agent = found["agent"]
+    result: dict[str, float | int | None] = {"count": len(agent.vrmse)}
+    for name, values in _headline(agent, config).items():
+        median, mean = interval(values, "median", how), interval(values, "mean", how)
+        result |= {name: median.value, f"{name}_mean": mean.value}
+        result |= {f"{name}_low": median.low, f"{name}_high": median.high}
+    for predictor in PREDICTORS[1:]:
+        for name, values in _headline(found[predictor], config).items():
+            result[f"{name}_{predictor}"] = interval(values, "median", how).value
+    result["bounded"] = interval(agent.bounded, "mean", how).value
+    result["quiescent"] = interval(_mean_over_steps(agent.quiescent), "mean", how).value
+    return result
+
+
+def _headline(found: Curves, config: Config) -> dict[str, np.ndarray]:
+    """One score per operator for each headline step, window, band, and the valid time."""
+    num_operators, num_steps = found.vrmse.shape
+    beyond = np.full(num_operators, np.nan)
+    scores = {}
+    for step in config.headline_steps:
+        inside = step <= num_steps
+        scores[f"vrmse_{step}"] = found.vrmse[:, step - 1] if inside else beyond
+        scores[f"mse_{step}"] = found.mse[:, step - 1] if inside else beyond
+    for first, last in WINDOWS:
+        window = found.vrmse[:, first - 1 : last]
+        scores[f"vrmse_{first}_to_{last}"] = (
+            _mean_over_steps(window) if last <= num_steps else beyond
+        )
+    for index, band in enumerate(BANDS):
+        scores[f"spectral_error_{band}"] = _mean_over_steps(found.spectral_error[..., index])
+        scores[f"spectral_octaves_{band}"] = _mean_over_steps(found.spectral_octaves[..., index])
+    curve = torch.from_numpy(found.vrmse)
+    never = torch.isnan(curve).all(-1).numpy()
+    scores["valid_steps"] = np.where(never, np.nan, valid_steps(curve, config.valid_vrmse).numpy())
+    return scores
+
+
+def _mean_over_steps(values: Float[np.ndarray, "n T"]) -> Float[np.ndarray, " n"]:
+    """Mean over the steps that exist; NaN if none does."""
+    exists = ~np.isnan(values)
+    total = np.where(exists, values, 0.0).sum(1)
+    count = exists.sum(1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)

@@ -1,0 +1,104 @@
+"""Entropy, agreement and similarity of tokens on cases worked out by hand."""
+
+import numpy as np
+import pytest
+
+from spinlock.evaluation import information, topography
+from spinlock.evaluation.intervals import Bootstrap
+
+HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
+
+
+def draws(*shape, high=4, seed=0):
+    return np.random.default_rng(seed).integers(high, size=shape)
+
+
+def test_entropy_of_a_fair_die_is_the_logarithm_of_its_faces():
+    assert information.entropy(np.zeros(10, dtype=int)) == 0
+    assert information.entropy(draws(100_000, high=8)) == pytest.approx(3, abs=1e-3)
+
+
+def test_miller_madow_corrects_the_bias_of_few_draws():
+    corrected = np.mean([information.entropy(draws(40, high=8, seed=s)) for s in range(200)])
+    assert corrected == pytest.approx(3, abs=0.03)  # the plug-in estimate is 0.13 bits lower
+
+
+def test_information_of_a_copy_is_its_entropy_and_of_a_stranger_its_null():
+    a, b = draws(2000, high=4), draws(2000, high=4, seed=1)
+    order = information.shuffles(1, "test", 2000, 20)
+    assert information.mutual_information(a, 3 - a) == pytest.approx(2, abs=0.01)
+    assert information.mutual_information(a, b) == pytest.approx(
+        information.null_information(a, b, order), abs=0.005
+    )
+
+
+def test_joint_entropy_counts_a_copied_token_once_and_strangers_apart():
+    order = information.shuffles(1, "test", 4000, 5)
+    a, b = draws(4000, high=4), draws(4000, high=8, seed=1)
+    tokens = np.stack([a, a, b, (a + 1) % 4], axis=1)
+    assert information.joint_entropy(tokens, order) == pytest.approx(5, abs=0.05)
+    assert information.joint_entropy(np.stack([a, b], 1), order) == pytest.approx(5, abs=0.05)
+
+
+def test_leakage_is_found_where_it_is():
+    labels = draws(500)
+    order = information.shuffles(1, "test", 500, 10)
+    found, null = information.leakage(np.stack([labels, labels], 1), labels, order)
+    assert found == pytest.approx(2, abs=0.05)
+    assert null < 0.05
+    found, null = information.leakage(draws(500, 3, seed=2), labels, order)
+    assert found == pytest.approx(null, abs=0.02)
+
+
+def test_agreement_with_oneself_with_others_and_by_chance():
+    tokens = draws(300, 5)
+    assert (information.agreement(tokens, tokens) == 1).all()
+    assert information.chance_agreement(tokens, tokens) == pytest.approx(0.25, abs=0.01)
+    hand = np.array([[0, 0], [0, 1], [1, 1]])
+    assert information.chance_agreement(hand, hand) == pytest.approx((2 + 2) / 12)
+
+
+def test_kappa_is_one_for_equals_zero_by_chance_and_undefined_without_variation():
+    a, b = draws(3000, 4), draws(3000, 4, seed=1)
+    assert information.kappa(a, a) == pytest.approx(1)
+    assert information.kappa(a, b) == pytest.approx(0, abs=0.02)
+    assert information.kappa(a, (a + 1) % 4) < -0.3
+    assert np.isnan(information.kappa(np.zeros((5, 2), int), np.zeros((5, 2), int)))
+
+
+def test_kappa_of_a_hand_made_table():
+    # 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no: p_o = 0.7, p_e = 0.5 (textbook example)
+    a = np.repeat([1, 1, 0, 0], [20, 5, 10, 15])[:, None]
+    b = np.repeat([1, 0, 1, 0], [20, 5, 10, 15])[:, None]
+    assert information.kappa(a, b) == pytest.approx(0.4)
+
+
+def test_similarity_does_not_see_scale_and_sees_shuffling():
+    points = np.random.default_rng(3).standard_normal((40, 3))
+    distance = topography.euclidean(points)
+    same = topography.similarity(distance, np.exp(distance), HOW)
+    assert same.value == pytest.approx(1)
+    assert same.low == pytest.approx(1)
+    shuffled = topography.euclidean(points[np.random.default_rng(4).permutation(40)])
+    found = topography.similarity(distance, shuffled, HOW)
+    assert abs(found.value) < 0.2
+    assert found.low < 0 < found.high
+
+
+def test_distances_and_spearman_agree_with_their_definitions():
+    points = np.random.default_rng(5).standard_normal((6, 3))
+    oracle = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    np.testing.assert_allclose(topography.euclidean(points), oracle, atol=1e-6)
+    assert topography.hamming(np.array([[0, 1], [0, 2], [3, 4]])).tolist() == [
+        [0, 0.5, 1],
+        [0.5, 0, 1],
+        [1, 1, 0],
+    ]
+    assert topography.spearman(np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 9, 16])) == 1
+    assert topography.spearman(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == -1
+    assert np.isnan(topography.spearman(np.ones(3), np.arange(3.0)))
+
+
+def test_too_few_operators_have_no_similarity():
+    distance = topography.euclidean(np.eye(5))
+    assert topography.similarity(distance, distance, HOW).value is None
