@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -11,6 +12,7 @@ from spinlock.cleaning.sets import FAMILIES, Cleaned, FeatureSet
 from spinlock.refusals import Refusal
 
 KNEE = 0.8  # share of the clip limit up to which the smooth clip is the identity
+State = Mapping[str, Mapping[str, Tensor | list[str]]]  # by family and statistic
 SPREADS = (".std", ".cv")  # endings of the columns that one realization does not have
 
 
@@ -109,18 +111,14 @@ class Cleaner:
             detail = f"missing {absent}, unexpected {unknown}" if absent or unknown else "reordered"
             raise Refusal(f"{place}: {family} columns do not match the cleaner's: {detail}")
 
-    def state(self) -> dict[str, dict[str, object]]:
+    def state(self) -> State:
         """Plain tensors and lists of strings, loadable with `weights_only=True`."""
         return {family: _plain(self.family(family)) for family in FAMILIES}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Mapping[str, object]]) -> "Cleaner":
+    def from_state(cls, state: State) -> "Cleaner":
         """The inverse of `state`."""
         return cls(**{family: _columns(state[family]) for family in FAMILIES})
-
-    def report(self) -> list[dict[str, object]]:
-        """One row per raw column: what happened to it, and why."""
-        return [row for name in FAMILIES for row in _report(name, self.family(name))]
 
 
 def soft_clip(x: Float[Tensor, "*n D"], limit: Float[Tensor, "D"]) -> Float[Tensor, "*n D"]:
@@ -171,32 +169,11 @@ def _absent(summary: Float[Tensor, "n D"], of_spread: Bool[Tensor, "D"]) -> Bool
     return single & of_spread
 
 
-def _plain(columns: Columns) -> dict[str, object]:
+def _plain(columns: Columns) -> dict[str, Tensor | list[str]]:
     values = {field.name: getattr(columns, field.name) for field in fields(columns)}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def _columns(state: Mapping[str, object]) -> Columns:
-    return Columns(**{k: tuple(v) if isinstance(v, list) else v for k, v in state.items()})
-
-
-def _report(family: str, columns: Columns) -> list[dict[str, object]]:
-    imputed = [
-        0 if reason == "missing" else int(count)
-        for reason, count in zip(columns.reasons, columns.missing, strict=True)
-    ]
-    return [
-        {
-            "name": name,
-            "family": family,
-            "kept": not columns.reasons[i],
-            "reason": columns.reasons[i],
-            "partner": columns.partners[i],
-            "missing": int(columns.missing[i]),
-            "imputed": imputed[i],
-            "clipped": int(columns.clipped[i]),
-            "median": float(columns.median[i]),
-            "scale": float(columns.scale[i]),
-        }
-        for i, name in enumerate(columns.names)
-    ]
+def _columns(state: Mapping[str, Tensor | list[str]]) -> Columns:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+    return Columns(**values)

@@ -45,7 +45,7 @@ def fit(train: FeatureSet, names: Mapping[str, Sequence[str]], config: Config) -
         config: thresholds.
 
     Raises:
-        Refusal: no rows.
+        Refusal: no rows, or a family loses all its columns.
         ValueError: another number of names than of columns.
     """
     if not len(train):
@@ -56,6 +56,10 @@ def fit(train: FeatureSet, names: Mapping[str, Sequence[str]], config: Config) -
     initial, summary, temporal = (families[name] for name in FAMILIES)
     _drop_repeated([initial, summary], initial, config.max_correlation)
     _drop_repeated([temporal], initial, config.max_correlation)
+    for name, family in families.items():
+        if all(family.reasons):
+            counts = ", ".join(f"{r} {family.reasons.count(r)}" for r in sorted({*family.reasons}))
+            raise Refusal(f"clean: no {name} column is left; dropped for {counts}")
     return Cleaner(**{name: family.columns() for name, family in families.items()})
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -10,9 +11,13 @@ from torch import Tensor
 FAMILIES = ("initial", "summary", "temporal")
 
 
-def _take(self, rows: Tensor | Sequence[int] | slice):
+def _take(self, rows: Tensor | np.ndarray | Sequence[int] | slice):
     """The same set with some of its rows, in the order asked for."""
-    index = rows if isinstance(rows, slice) else torch.as_tensor(rows, device=self.initial.device)
+    if isinstance(rows, slice):
+        index = rows
+    else:
+        index = torch.as_tensor(rows, device=self.initial.device)
+        index = index if index.dtype == torch.bool else index.long()
     return type(self)(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 

@@ -1,0 +1,156 @@
+"""Cleaned features of all operators, as `data/clean.h5` holds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from spinlock import artifacts
+from spinlock.cleaning import metadata
+from spinlock.cleaning.cleaner import Cleaner
+from spinlock.cleaning.metadata import Metadata
+from spinlock.cleaning.raw import Features
+from spinlock.cleaning.sets import FAMILIES, Cleaned
+
+AGGREGATED = -1  # the "realization" that stands for the aggregated view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CleanSet:
+    """Both views of N operators; all masks of an invalid operator are False.
+
+    INITIAL and the fields are the same in both views.
+    """
+
+    aggregated: Cleaned
+    summary: Float[Tensor, "N R K1"]  # the single view of every realization
+    temporal: Float[Tensor, "N R T K2"]
+    summary_mask: Bool[Tensor, "N R K1"]
+    temporal_mask: Bool[Tensor, "N R T K2"]
+    columns: dict[str, tuple[str, ...]]  # cleaned columns by family
+    metadata: Metadata
+
+    @property
+    def realizations(self) -> int:
+        """R, realizations per operator."""
+        return self.summary.shape[1]
+
+    def rows(self, name: str) -> np.ndarray:
+        """Positions of the valid operators of a split or of a held-out group."""
+        return self.metadata.rows(name)
+
+    def single(self, realization: int) -> Cleaned:
+        """The single view of one realization of every operator."""
+        return self.drawn(range(len(self.aggregated)), [realization] * len(self.aggregated))
+
+    def drawn(
+        self, rows: Int64[Tensor, "n"] | Sequence[int], views: Int64[Tensor, "n"] | Sequence[int]
+    ) -> Cleaned:
+        """Some rows, each in its own view: a realization's index, or `AGGREGATED`."""
+        row, view = (torch.as_tensor(index, dtype=torch.long) for index in (rows, views))
+        whole, chosen = self.aggregated.take(row), view.clamp(min=0)
+
+        def pick(name: str) -> Tensor:
+            of_all, of_one = getattr(whole, name), getattr(self, name)[row, chosen]
+            return of_all.where((view < 0).view(-1, *[1] * (of_all.ndim - 1)), of_one)
+
+        return Cleaned(
+            initial=whole.initial,
+            initial_mask=whole.initial_mask,
+            fields=whole.fields,
+            summary=pick("summary"),
+            temporal=pick("temporal"),
+            summary_mask=pick("summary_mask"),
+            temporal_mask=pick("temporal_mask"),
+        )
+
+
+def clean(features: Features, cleaner: Cleaner) -> CleanSet:
+    """Clean both views of all operators, with the hard clip.
+
+    Raises:
+        Refusal: the columns are not those the cleaner was fitted on.
+    """
+    cleaner.check(features.names, "features")
+    views = [
+        cleaner.apply(features.single(realization), smooth=False)
+        for realization in range(features.realizations)
+    ]
+    single = {
+        name: torch.stack([getattr(view, name) for view in views], 1)
+        for name in ("summary", "temporal", "summary_mask", "temporal_mask")
+    }
+    return CleanSet(
+        aggregated=cleaner.apply(features.aggregated, smooth=False),
+        columns=cleaner.kept,
+        metadata=features.metadata,
+        **single,
+    )
+
+
+def write(path: Path, cleaned: CleanSet, provenance: object) -> None:
+    """Write `data/clean.h5`."""
+    whole, columns = cleaned.aggregated, cleaned.columns
+    groups = {
+        "initial": ("N D", whole.initial, whole.initial_mask),
+        "summary/aggregated": ("N D", whole.summary, whole.summary_mask),
+        "summary/single": ("N R D", cleaned.summary, cleaned.summary_mask),
+        "temporal/aggregated": ("N T D", whole.temporal, whole.temporal_mask),
+        "temporal/single": ("N R T D", cleaned.temporal, cleaned.temporal_mask),
+    }
+    with artifacts.writing(path, "clean", provenance) as sink:
+        for group, (axes, values, mask) in groups.items():
+            sink.put(
+                f"{group}/features",
+                values.numpy(),
+                axes,
+                columns=columns[group.split("/")[0]],
+                units=["standard deviation"],
+                mask=mask.numpy(),
+            )
+        sink.put("fields", whole.fields.numpy(), "N C H W")
+        metadata.write(sink, cleaned.metadata)
+
+
+def read(path: Path) -> CleanSet:
+    """Read `data/clean.h5`.
+
+    Raises:
+        Refusal: the file is missing, damaged, of another kind, or holds a NaN.
+    """
+    with artifacts.reading(path, "clean") as source:
+
+        def values(group: str, axes: str) -> tuple[Tensor, Tensor]:
+            name = f"{group}/features"
+            return torch.from_numpy(source.get(name, axes)), torch.from_numpy(
+                source.mask(name, axes)
+            )
+
+        initial, initial_mask = values("initial", "N D")
+        whole = {"summary": values("summary/aggregated", "N D")}
+        whole["temporal"] = values("temporal/aggregated", "N T D")
+        summary, summary_mask = values("summary/single", "N R D")
+        temporal, temporal_mask = values("temporal/single", "N R T D")
+        places = ("initial", "summary/aggregated", "temporal/aggregated")
+        return CleanSet(
+            aggregated=Cleaned(
+                initial=initial,
+                initial_mask=initial_mask,
+                fields=torch.from_numpy(source.get("fields", "N C H W")),
+                **{name: pair[0] for name, pair in whole.items()},
+                **{f"{name}_mask": pair[1] for name, pair in whole.items()},
+            ),
+            summary=summary,
+            summary_mask=summary_mask,
+            temporal=temporal,
+            temporal_mask=temporal_mask,
+            columns={
+                family: source.columns(f"{place}/features")
+                for family, place in zip(FAMILIES, places, strict=True)
+            },
+            metadata=metadata.read(source),
+        )

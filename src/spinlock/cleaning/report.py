@@ -1,0 +1,92 @@
+"""The cleaner as an artefact of its own, and what it did as numbers."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from spinlock import artifacts
+from spinlock.cleaning.cleaner import Cleaner, Columns
+from spinlock.cleaning.metadata import Metadata
+from spinlock.cleaning.sets import FAMILIES
+
+REASONS = ("missing", "variance", "correlation")
+
+
+def write(path: Path, cleaner: Cleaner, provenance: object) -> None:
+    """Write `models/cleaner.h5`: one group per family, one dataset per statistic."""
+    with artifacts.writing(path, "cleaner", provenance) as sink:
+        for family, columns in cleaner.state().items():
+            for name, values in columns.items():
+                array = values.numpy() if isinstance(values, torch.Tensor) else values
+                sink.put(f"{family}/{name}", array, "D")
+
+
+def read(path: Path) -> Cleaner:
+    """Read `models/cleaner.h5`.
+
+    Raises:
+        Refusal: the file is missing, damaged or of another kind.
+    """
+    with artifacts.reading(path, "cleaner") as source:
+        state: dict[str, dict[str, torch.Tensor | list[str]]] = {}
+        for family in FAMILIES:
+            arrays = {f.name: source.get(f"{family}/{f.name}", "D") for f in fields(Columns)}
+            state[family] = {
+                name: [str(text) for text in array]
+                if array.dtype.kind == "U"
+                else torch.from_numpy(array)
+                for name, array in arrays.items()
+            }
+    return Cleaner.from_state(state)
+
+
+def rows(cleaner: Cleaner) -> list[dict[str, object]]:
+    """One row per raw column: what happened to it, and why."""
+    return [row for family in FAMILIES for row in _rows(family, cleaner.family(family))]
+
+
+def metrics(cleaner: Cleaner, metadata: Metadata) -> dict[str, int]:
+    """Counts by family and reason; cells are those of the kept columns of training operators."""
+    found = {
+        "clean/operators": len(metadata.valid),
+        "clean/operators_invalid": int((~metadata.valid).sum()),
+        "clean/operators_fitted": len(metadata.rows("train")),
+    }
+    counts = {family: _counts(cleaner.family(family)) for family in FAMILIES}
+    for name in counts["initial"]:
+        found[f"clean/{name}"] = sum(of_family[name] for of_family in counts.values())
+        found |= {f"clean/{family}/{name}": counts[family][name] for family in FAMILIES}
+    return found
+
+
+def _counts(columns: Columns) -> dict[str, int]:
+    index = columns.kept_index
+    dropped = {f"columns_{reason}": columns.reasons.count(reason) for reason in REASONS}
+    return {
+        "columns_kept": len(index),
+        "columns_dropped": len(columns.names) - len(index),
+        **dropped,
+        "cells_imputed": int(columns.missing[index].sum()),
+        "cells_clipped": int(columns.clipped[index].sum()),
+    }
+
+
+def _rows(family: str, columns: Columns) -> list[dict[str, object]]:
+    return [
+        {
+            "name": name,
+            "family": family,
+            "kept": not reason,
+            "reason": reason,
+            "partner": partner,
+            "missing": int(columns.missing[index]),
+            "imputed": int(columns.missing[index]) if reason != "missing" else 0,
+            "clipped": int(columns.clipped[index]) if reason != "missing" else 0,
+            "median": float(columns.median[index]),
+            "scale": float(columns.scale[index]),
+        }
+        for index, (name, reason, partner) in enumerate(
+            zip(columns.names, columns.reasons, columns.partners, strict=True)
+        )
+    ]

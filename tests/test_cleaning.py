@@ -1,0 +1,304 @@
+"""Cleaning: what is dropped, imputed, clipped and standardized, and that only training counts."""
+
+import importlib.util
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synthetic_features as synthetic
+from spinlock import artifacts
+from spinlock.cleaning import cleanset, raw, report
+from spinlock.cleaning.cleaner import Cleaner, hard_clip, soft_clip
+from spinlock.cleaning.cleanset import AGGREGATED
+from spinlock.cleaning.fitting import Config, fit
+from spinlock.cleaning.sets import FAMILIES, Cleaned, FeatureSet
+from spinlock.refusals import Refusal
+
+CONFIG = Config(max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99)
+FEATURES = synthetic.features()
+TRAIN = synthetic.train(FEATURES)
+CLEANER = fit(TRAIN, FEATURES.names, CONFIG)
+SPREAD = torch.tensor([not name.endswith(".mean") for name in CLEANER.kept["summary"]])
+NAN = float("nan")
+
+
+def fitted(train: FeatureSet, config: Config = CONFIG) -> Cleaner:
+    return fit(train, FEATURES.names, config)
+
+
+def assert_same(first: Cleaned, second: Cleaned) -> None:
+    for field in fields(Cleaned):
+        assert torch.equal(getattr(first, field.name), getattr(second, field.name)), field.name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kept_columns_have_zero_mean_and_unit_variance_on_the_training_rows(family):
+    values = getattr(CLEANER.apply(TRAIN, smooth=False), family).double()
+    cells = values.reshape(-1, values.shape[-1])
+    torch.testing.assert_close(
+        cells.mean(0), torch.zeros(cells.shape[1]).double(), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(cells.var(0, correction=0), torch.ones(cells.shape[1]).double())
+
+
+def test_a_column_is_standardized_by_its_closed_form():
+    x = TRAIN.initial[:, 3].double()
+    sigma = 1.4826 * (x - x.quantile(0.5)).abs().quantile(0.5)
+    clipped = x.clamp(x.quantile(0.5) - 5 * sigma, x.quantile(0.5) + 5 * sigma)
+    expected = (clipped - clipped.mean()) / clipped.std(correction=0)
+    found = CLEANER.apply(TRAIN, smooth=False).initial[:, 3].double()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@given(rows=st.lists(st.integers(0, len(TRAIN) - 1), min_size=1, max_size=12), smooth=st.booleans())
+def test_a_row_is_cleaned_the_same_in_any_batch(rows, smooth):
+    assert_same(CLEANER.apply(TRAIN.take(rows), smooth), CLEANER.apply(TRAIN, smooth).take(rows))
+
+
+def test_everything_is_finite_and_masks_say_what_was_measured():
+    found = CLEANER.apply(TRAIN, smooth=False)
+    kept = CLEANER.summary.kept_index
+    assert torch.equal(found.summary_mask, TRAIN.summary[:, kept].isfinite())
+    assert not found.summary_mask.all()
+    assert all(getattr(found, field.name).isfinite().all() for field in fields(Cleaned))
+
+
+def test_a_missing_value_becomes_the_train_median_and_is_counted():
+    index = CLEANER.summary.names.index("summary.energy.s1.std")
+    row = int(TRAIN.summary[:, index].isfinite().nonzero()[0])
+    holed = TRAIN.summary.clone()
+    holed[row, index] = NAN
+    at_median = holed.clone()
+    at_median[row, index] = CLEANER.summary.median[index]
+    hole, median = (
+        CLEANER.apply(replace(TRAIN, summary=values), smooth=False) for values in (holed, at_median)
+    )
+    torch.testing.assert_close(hole.summary, median.summary)
+    assert int((hole.summary_mask ^ median.summary_mask).sum()) == 1
+    assert int(fitted(replace(TRAIN, summary=holed)).summary.missing[index]) == 1 + int(
+        CLEANER.summary.missing[index]
+    )
+
+
+def test_a_single_realization_has_no_spread_columns():
+    single = CLEANER.apply(FEATURES.single(1).take(FEATURES.metadata.rows("train")), smooth=False)
+    assert not single.summary_mask[:, SPREAD].any()
+    assert (single.summary[:, SPREAD] == 0).all()
+    assert single.summary_mask[:, ~SPREAD].all()
+
+
+def test_of_equal_realizations_both_views_show_the_same_values():
+    agreed = replace(FEATURES, summary=FEATURES.aggregated.summary[:, None, :12].repeat(1, 3, 1))
+    whole = CLEANER.apply(FEATURES.aggregated, smooth=False).summary
+    single = CLEANER.apply(agreed.single(2), smooth=False).summary
+    assert torch.equal(whole[:, ~SPREAD], single[:, ~SPREAD])
+
+
+@pytest.mark.parametrize("family", ["initial", "summary", "temporal"])
+def test_columns_that_say_nothing_are_dropped_with_their_reason(family):
+    values = getattr(TRAIN, family)
+    empty = torch.full_like(values[..., 0], NAN)
+    changed = synthetic.with_column(TRAIN, family, 1, torch.full_like(values[..., 1], 2.0))
+    sparse = torch.where(
+        torch.arange(len(TRAIN)).view(-1, *[1] * (empty.ndim - 1)) % 4 == 0, empty, 1.0
+    )
+    changed = synthetic.with_column(changed, family, 0, sparse * values[..., 0])
+    changed = synthetic.with_column(changed, family, 2, empty)
+    found = fitted(changed).family(family)
+    assert found.reasons[:3] == ("missing", "variance", "missing")
+    assert not set(found.names[:3]) & set(found.kept)
+
+
+def test_the_later_of_two_equal_columns_goes_and_names_the_earlier():
+    changed = synthetic.with_column(TRAIN, "summary", 7, -3 * TRAIN.summary[:, 2] + 1)
+    changed = synthetic.with_column(changed, "temporal", 4, 2 * TRAIN.temporal[..., 0])
+    found = fitted(changed)
+    assert found.summary.reasons[2] == ""
+    assert found.summary.reasons[7] == "correlation"
+    assert found.summary.partners[7] == found.summary.names[2]
+    assert found.temporal.partners[4] == found.temporal.names[0]
+
+
+def test_initial_columns_are_protected_and_a_summary_column_that_repeats_one_goes():
+    changed = synthetic.with_column(TRAIN, "initial", 5, TRAIN.initial[:, 0])
+    changed = synthetic.with_column(changed, "summary", 3, TRAIN.initial[:, 0])
+    found = fitted(changed)
+    assert len(found.initial.kept) == 14
+    assert found.summary.partners[3] == found.initial.names[0]
+
+
+def test_no_two_kept_columns_repeat_each_other():
+    found = fitted(TRAIN, replace(CONFIG, max_correlation=0.9))
+    values = found.apply(TRAIN, smooth=False).summary.double()
+    correlation = torch.corrcoef(values.T) - torch.eye(values.shape[1])
+    assert correlation.abs().max() <= 0.9
+    assert len(found.summary.kept) < len(CLEANER.summary.kept)
+
+
+def test_an_outlier_is_clipped_and_counted_and_its_size_does_not_matter():
+    found = []
+    for size in (1e3, 1e9):
+        changed = TRAIN.initial.clone()
+        changed[4, 0] = size
+        found.append(fitted(replace(TRAIN, initial=changed)))
+    assert report.rows(found[0]) == report.rows(found[1])
+    assert int(found[0].initial.clipped[0]) == 1 + int(CLEANER.initial.clipped[0])
+    assert found[0].apply(TRAIN, smooth=False).initial.abs().max() < 12
+
+
+def test_a_mostly_constant_column_is_clipped_by_its_standard_deviation():
+    rare = torch.zeros(len(TRAIN))
+    rare[:3] = torch.tensor([1.0, 2.0, 3.0])
+    found = fitted(synthetic.with_column(TRAIN, "initial", 0, rare))
+    torch.testing.assert_close(found.initial.limit[0], 5 * rare.std(correction=0))
+
+
+@given(x=st.floats(-1e6, 1e6), limit=st.floats(0.01, 100))
+def test_the_soft_clip_is_the_hard_one_inside_and_never_flat_outside(x, limit):
+    value = torch.tensor([x], dtype=torch.float64, requires_grad=True)
+    bound = torch.tensor([limit], dtype=torch.float64)
+    soft, hard = soft_clip(value, bound), hard_clip(value.detach(), bound)
+    (slope,) = torch.autograd.grad(soft.sum(), value)
+    assert 0 < slope <= 1
+    if abs(x) <= 0.8 * limit:
+        assert torch.equal(soft.detach(), hard)
+    if abs(x) <= limit:
+        assert (soft - hard).abs() <= 0.0614 * limit
+    beyond = max(abs(x) / limit - 0.8, 0) / 0.2
+    torch.testing.assert_close(slope, torch.tensor([1 / (1 + beyond)]).double())
+
+
+def test_the_gradient_reaches_measured_values_only_and_is_finite():
+    values = TRAIN.summary.clone()
+    values[0, 0] = 1e6
+    values.requires_grad_()
+    found = CLEANER.apply(replace(TRAIN, summary=values), smooth=True)
+    (gradient,) = torch.autograd.grad(found.summary.sum(), values)
+    assert gradient.isfinite().all()
+    kept = CLEANER.summary.kept_index
+    assert torch.equal(gradient[:, kept] != 0, found.summary_mask)
+
+
+def test_a_state_and_a_file_give_back_the_same_cleaner(tmp_path):
+    report.write(tmp_path / "cleaner.h5", CLEANER, {})
+    torch.save(CLEANER.state(), tmp_path / "state.pt")
+    loaded = Cleaner.from_state(torch.load(tmp_path / "state.pt", weights_only=True))
+    for other in (report.read(tmp_path / "cleaner.h5"), loaded):
+        assert other.kept == CLEANER.kept
+        assert report.rows(other) == report.rows(CLEANER)
+        assert_same(other.apply(TRAIN, smooth=True), CLEANER.apply(TRAIN, smooth=True))
+
+
+def test_foreign_columns_are_refused_by_name():
+    renamed = ("initial.shape.renamed", *FEATURES.names["initial"][1:])
+    with pytest.raises(Refusal, match=r"initial\.shape\.s0.*initial\.shape\.renamed"):
+        CLEANER.check({**FEATURES.names, "initial": renamed}, "here")
+    with pytest.raises(Refusal, match="reordered"):
+        CLEANER.check({**FEATURES.names, "initial": FEATURES.names["initial"][::-1]}, "here")
+    with pytest.raises(Refusal, match="expected 36 columns"):
+        CLEANER.apply(replace(TRAIN, summary=TRAIN.summary[:, :7]), smooth=False)
+
+
+def test_nothing_to_fit_on_and_nothing_left_are_refused():
+    with pytest.raises(Refusal, match="no valid training operator"):
+        fitted(TRAIN.take([]))
+    with pytest.raises(Refusal, match="no initial column is left"):
+        fitted(replace(TRAIN, initial=torch.ones_like(TRAIN.initial)))
+
+
+def test_a_report_row_accounts_for_every_column():
+    rows = report.rows(CLEANER)
+    assert [row["name"] for row in rows] == [
+        n for family in FAMILIES for n in FEATURES.names[family]
+    ]
+    counts = report.metrics(CLEANER, FEATURES.metadata)
+    assert counts["clean/columns_kept"] + counts["clean/columns_dropped"] == len(rows)
+    assert counts["clean/operators_invalid"] == int((~FEATURES.metadata.valid).sum()) > 0
+    assert counts["clean/summary/cells_imputed"] == sum(
+        row["imputed"] for row in rows if row["kept"]
+    )
+
+
+def test_views_are_drawn_row_by_row():
+    found = cleanset.clean(FEATURES, CLEANER)
+    mixed = found.drawn([5, 5, 3], [AGGREGATED, 1, 2])
+    assert_same(mixed.take([0]), found.aggregated.take([5]))
+    assert_same(mixed.take([1]), found.single(1).take([5]))
+    assert_same(mixed.take([2]), CLEANER.apply(FEATURES.single(2).take([3]), smooth=False))
+
+
+def stage(root: Path):
+    spec = importlib.util.spec_from_file_location("stage_clean", root / "stages" / "clean.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def run_stage(root: Path, folder: Path, found: raw.Features) -> dict[str, bytes]:
+    """Run the stage in its own folder and return what it wrote."""
+    folder.mkdir()
+    (folder / "params.yaml").write_text(
+        "clean: {max_missing: 0.2, min_variance: 1e-8, clip_sigmas: 5.0, max_correlation: 0.99}\n"
+    )
+    synthetic.write(folder / "features.h5", found)
+    names = ("clean.h5", "cleaner.h5", "clean.json", "columns.csv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert stage(root)(Path("features.h5"), *map(Path, names)).startswith("clean: ")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_rows_outside_training_change_no_byte_of_what_is_fitted(root, tmp_path):
+    first = run_stage(root, tmp_path / "first", FEATURES)
+    others = torch.from_numpy((FEATURES.metadata.split != "train") | ~FEATURES.metadata.valid)
+    whole = FEATURES.aggregated
+    shaken = replace(
+        FEATURES,
+        aggregated=replace(
+            whole,
+            initial=torch.where(others[:, None], whole.initial * 5 + 1, whole.initial),
+            summary=torch.where(others[:, None], whole.summary * -2, whole.summary),
+            temporal=torch.where(others[:, None, None], NAN, whole.temporal),
+        ),
+    )
+    second = run_stage(root, tmp_path / "second", shaken)
+    assert {name for name in first if first[name] != second[name]} == {"clean.h5"}
+    assert first == run_stage(root, tmp_path / "third", FEATURES)
+
+
+def test_the_stage_keeps_every_row_and_masks_invalid_operators(root, tmp_path):
+    run_stage(root, tmp_path / "run", FEATURES)
+    found = cleanset.read(tmp_path / "run" / "clean.h5")
+    cleaner = report.read(tmp_path / "run" / "cleaner.h5")
+    assert found.columns == cleaner.kept
+    assert len(found.aggregated) == len(FEATURES.aggregated)
+    valid = torch.from_numpy(found.metadata.valid)
+    for view in (found.aggregated, found.single(0)):
+        for family in FAMILIES:
+            mask = getattr(view, f"{family}_mask")
+            assert not mask[~valid].any()
+            assert mask[valid].any()
+    rows = found.rows("train")
+    expected = cleaner.apply(FEATURES.aggregated.take(rows), smooth=False)
+    assert_same(found.aggregated.take(rows), expected)
+    assert_same(
+        found.single(2).take(rows), cleaner.apply(FEATURES.single(2).take(rows), smooth=False)
+    )
+    assert (found.metadata.split[rows] == "train").all()
+    assert set(found.rows("theta_corner")) == set(found.rows("held_out"))
+    with pytest.raises(ValueError, match="no split"):
+        found.rows("trian")
+
+
+def test_an_undeclared_nan_in_the_features_is_refused(tmp_path):
+    with artifacts.writing(tmp_path / "features.h5", "features", {}) as sink:
+        synthetic.metadata.write(sink, FEATURES.metadata)
+        values = np.full((60, 14), np.nan, np.float32)
+        sink.put("features/initial/aggregated/features", values, "N D")
+    with pytest.raises(Refusal, match="nan at index"):
+        raw.read(tmp_path / "features.h5")
