@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -55,6 +55,8 @@ def fill(
     """
     paths = [folder / f"{shard.key}.h5" for shard in shards]
     with _locked(folder):
+        for leftover in folder.glob(".*.part"):  # of a worker that was killed while it wrote
+            leftover.unlink()
         missing = [(s, p) for s, p in zip(shards, paths, strict=True) if not p.is_file()]
         runner = _sequentially if workers == 1 or len(missing) < 2 else _in_processes
         for _ in runtime.progress(runner(missing, compute, workers), len(missing), what):
@@ -69,19 +71,32 @@ def _sequentially(missing, compute, workers):
 
 
 def _in_processes(missing, compute, workers):
-    # "spawn" gives every worker a fresh interpreter: no inherited locks, threads or generators.
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
-    try:
-        futures = [pool.submit(_compute_one, compute, s.work, p) for s, p in missing]
+    with pool(workers) as executor:
+        futures = [executor.submit(_compute_one, compute, s.work, p) for s, p in missing]
         for future in as_completed(futures):
             yield future.result()
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each, which die with this one.
+
+    Raises:
+        Refusal: a worker died.
+    """
+    # "spawn" gives every worker a fresh interpreter: no inherited locks, threads or generators.
+    context = get_context("spawn")
+    executor = ProcessPoolExecutor(
+        workers, context, initializer=_start_worker, initargs=(os.getpid(),)
+    )
+    try:
+        yield executor
     except BrokenProcessPool:
         raise Refusal(
             "a worker died (killed, or out of memory?); finished shards are kept"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _compute_one(compute, work, path):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.operators import weights
-from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, packed
 from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import Theta
 
@@ -78,7 +78,7 @@ def build(operators: Operators, index: int) -> Cnn:
     return Cnn(
         tuple(
             ConvBlock(
-                weight=weights.draw(operators, index, str(layer), shape, widest),
+                weight=packed(weights.draw(operators, index, str(layer), shape, widest)),
                 normalize=NORMALIZATIONS[theta.normalization],
                 activate=ACTIVATIONS[theta.activation],
                 residual=theta.num_layers > RESIDUAL_ABOVE and shape[0] == shape[1],

@@ -17,9 +17,7 @@ from torch import Tensor
 from spinlock import fourier
 
 
-def gaussian(
-    rng: np.random.Generator, shape: tuple[int, ...]
-) -> Float[np.ndarray, "*shape"]:
+def gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape"]:
     """Independent normal numbers of mean 0 and variance 1."""
     return rng.standard_normal(shape, dtype=np.float32)
 

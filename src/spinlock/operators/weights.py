@@ -42,9 +42,7 @@ def draw(
 
 
 @lru_cache(maxsize=32)
-def basis(
-    seed: int, num_sets: int, layer: str, widest: Shape
-) -> Float[Tensor, "m out in k k"]:
+def basis(seed: int, num_sets: int, layer: str, widest: Shape) -> Float[Tensor, "m out in k k"]:
     """The m weight sets that all operators share in one layer: independent unit normals.
 
     Set j does not depend on how many sets there are. Kept in memory for as long as a process runs.

@@ -30,6 +30,7 @@ def roll_out(
     steps: int,
     realizations: int,
     bound: float,
+    *,
     draw: int = 0,
 ) -> Rollout:
     """Roll out one operator from its initial condition.
