@@ -149,6 +149,5 @@ def _check_unique(what: str, names: tuple[str, ...]) -> None:
 def _check_known(what: str, names: Sequence[str], known: Sequence[object]) -> None:
     for name in names:
         if name not in known:
-            raise ValueError(
-                f"held_out.{what}: {name!r} is not in the space; known: {', '.join(map(str, known))}"
-            )
+            names_known = ", ".join(map(str, known))
+            raise ValueError(f"held_out.{what}: {name!r} is not in the space; known: {names_known}")

@@ -1,48 +1,55 @@
 """Labels of initial conditions: exact shares in every block, independent of θ."""
 
-import numpy as np
-from jaxtyping import Int
+from collections.abc import Iterator, Sequence
+from itertools import count as counting
 
 from spinlock import randomness
 from spinlock.sampling.config import Family
 
 
-def assign(seed: int, mix: tuple[Family, ...], block_size: int, count: int) -> tuple[str, ...]:
+def assign(seed: int, mix: Sequence[Family], block_size: int, count: int) -> tuple[str, ...]:
     """Give every operator a variant of initial condition.
 
-    Slots 0, 1, … are dealt to families in shuffled rounds, one slot each a round, and a family's
-    slots to its variants likewise; then the slots of each block are permuted. So a family has
-    exactly its share of every block if the number of families divides the block; else its share of
-    all blocks so far, to within one operator, as each variant has within its family. Each round
-    and each block has its own stream: labels do not move when the design grows, and do not depend
-    on θ, as a function of i mod 4 would.
+    The slots of each block are dealt to families and a family's slots to its variants, as evenly
+    as whole numbers allow in each block and in all blocks so far (`_deal`); then they are permuted
+    inside the block. Every random choice has the stream of its own round or block, so labels do not
+    move when the design grows, and do not depend on θ, as a function of i mod 4 would.
     """
-    total = -(-count // block_size) * block_size
-    families = _rounds(seed, "ic_types/families", len(mix), total)
-    slots = np.empty(total, dtype=object)
+    blocks = -(-count // block_size)
+    families = list(_deal(seed, "ic_types/families", len(mix), [block_size] * blocks))
+    slots: list[list[str]] = [[] for _ in range(blocks)]
     for index, family in enumerate(mix):
-        own = np.flatnonzero(families == index)
-        order = _rounds(seed, f"ic_types/variants/{family.family}", len(family.variants), len(own))
-        slots[own] = np.array(family.variants, dtype=object)[order]
-    return tuple(slots[_within_blocks(seed, block_size, total)][:count])
+        counts = [own.count(index) for own in families]
+        purpose = f"ic_types/variants/{family.family}"
+        for block, own in enumerate(_deal(seed, purpose, len(family.variants), counts)):
+            slots[block] += [family.variants[variant] for variant in own]
+    labels = (label for block, own in enumerate(slots) for label in _shuffled(seed, block, own))
+    return tuple(labels)[:count]
 
 
-def family_of(mix: tuple[Family, ...]) -> dict[str, str]:
+def family_of(mix: Sequence[Family]) -> dict[str, str]:
     """The family of each variant."""
     return {variant: family.family for family in mix for variant in family.variants}
 
 
-def _rounds(seed: int, purpose: str, size: int, count: int) -> Int[np.ndarray, "count"]:
-    """The first `count` entries of endless permutations of 0 … size - 1, a stream for each."""
-    starts = range(0, max(count, 1), size)
-    streams = (randomness.stream(seed, purpose, start // size) for start in starts)
-    return np.concatenate([stream.permutation(size) for stream in streams])[:count]
+def _deal(seed: int, purpose: str, size: int, counts: Sequence[int]) -> Iterator[list[int]]:
+    """Deal `counts[b]` slots of each block b to 0 … size - 1.
+
+    Whole shares first; what is left over goes round in random order, one slot each a round. Where a
+    block meets a new round, those it has already served come last. So in each block two receivers
+    differ by at most one slot, and in all blocks so far too.
+    """
+    rounds = (randomness.stream(seed, purpose, index).permutation(size) for index in counting())
+    waiting: list[int] = []
+    for count in counts:
+        whole, rest = divmod(count, size)
+        if len(waiting) < rest:
+            served = set(waiting)
+            waiting += sorted(next(rounds).tolist(), key=served.__contains__)
+        yield [*range(size)] * whole + waiting[:rest]
+        del waiting[:rest]
 
 
-def _within_blocks(seed: int, block_size: int, total: int) -> Int[np.ndarray, "total"]:
-    """A permutation of all slots that leaves each in its block, a stream for each block."""
-    starts = range(0, total, block_size)
-    streams = (randomness.stream(seed, "ic_types/block", start // block_size) for start in starts)
-    return np.concatenate(
-        [start + s.permutation(block_size) for start, s in zip(starts, streams, strict=True)]
-    )
+def _shuffled(seed: int, block: int, labels: Sequence[str]) -> list[str]:
+    order = randomness.stream(seed, "ic_types/block", block).permutation(len(labels))
+    return [labels[i] for i in order]

@@ -74,8 +74,8 @@ class Number:
         return above and below and (not self.odd or int(value) % 2 == 1)
 
     def _allowed(self) -> str:
-        what = {(int, True): "an odd number", (int, False): "a whole number"}
-        noun = what[self.cast, self.odd] if self.cast is int else "a number"
+        whole = "an odd number" if self.odd else "a whole number"
+        noun = whole if self.cast is int else "a number"
         return f"{noun} in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}"
 
 
