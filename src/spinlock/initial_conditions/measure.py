@@ -26,24 +26,29 @@ def band_purity(
     return (power * inside).sum((-2, -1)) / (power * (k > 0)).sum((-2, -1))
 
 
+def radial_spectrum(
+    u0: Float[Tensor, "*batch H W"],
+) -> tuple[Float[Tensor, "*batch S"], Float[Tensor, "S"]]:
+    """Power and number of modes in the annuli b - 1/2 ≤ k < b + 1/2, b = 1 … S = (H - 1) // 2."""
+    size = u0.shape[-1]
+    power, modes = fourier.power_spectrum(u0.double()), _mode_count(size, u0.device)
+    _, _, k = fourier.wavenumbers(size, u0.device, torch.float64)
+    shell = (k + 0.5).floor()
+    inside = [shell == b for b in range(1, (size + 1) // 2)]
+    return (
+        torch.stack([(power * mask).sum((-2, -1)) for mask in inside], dim=-1),
+        torch.stack([(modes * mask).sum() for mask in inside]),
+    )
+
+
 def non_flatness(u0: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch"]:
     r"""One minus the flatness of the radial spectrum: about 0 for white noise, 1 for one wave.
 
-    $1 - \exp\langle\ln S_b\rangle / \langle S_b\rangle$ with $S_b$ the mean power per mode in the
-    annuli $b - 1/2 \le k < b + 1/2$, b = 1 … (H - 1) // 2 cycles per domain (spectral flatness,
-    Johnston 1988).
+    $1 - \exp\langle\ln S_b\rangle / \langle S_b\rangle$ with $S_b$ the mean power per mode of
+    an annulus (spectral flatness, Johnston 1988).
     """
-    power = fourier.power_spectrum(u0.double())
-    _, _, k = fourier.wavenumbers(u0.shape[-1], u0.device, torch.float64)
-    shell = (k + 0.5).floor()
-    modes = _mode_count(u0.shape[-1], u0.device)
-    mean_power = torch.stack(
-        [
-            (power * (shell == b)).sum((-2, -1)) / (modes * (shell == b)).sum()
-            for b in range(1, (u0.shape[-1] + 1) // 2)
-        ],
-        dim=-1,
-    )
+    power, modes = radial_spectrum(u0)
+    mean_power = power / modes
     return 1 - mean_power.log().mean(-1).exp() / mean_power.mean(-1)
 
 
