@@ -41,11 +41,12 @@ class Metadata:
 def read(source: Source) -> Metadata:
     """Read the group `metadata` of an open file."""
     labels = {name: source.get(f"metadata/{name}", "N") for name in LABELS}
+    held_out = source.get("metadata/held_out", "N G")
     return Metadata(
         operator_id=source.get("metadata/operator_id", "N"),
         valid=source.get("metadata/valid", "N"),
-        held_out=source.get("metadata/held_out", "N G"),
-        held_out_groups=source.columns("metadata/held_out"),
+        held_out=held_out,
+        held_out_groups=source.columns("metadata/held_out") if held_out.shape[1] else (),
         **labels,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,24 +12,36 @@ from torch import Tensor
 FAMILIES = ("initial", "summary", "temporal")
 
 
-def _take(self, rows: Tensor | np.ndarray | Sequence[int] | slice):
-    """The same set with some of its rows, in the order asked for."""
+class _Rows:
+    """Tensors whose first axes are the same rows."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self._tensors().items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"{type(self).__name__}: rows differ: {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self._tensors().values())))
+
+    def take(self, rows: Tensor | np.ndarray | Sequence[int] | slice) -> Self:
+        """The same set with some of its rows, in the order asked for."""
+        return type(self)(**{n: v[_index(rows, v)] for n, v in self._tensors().items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+def _index(rows: Tensor | np.ndarray | Sequence[int] | slice, values: Tensor) -> Tensor | slice:
     if isinstance(rows, slice):
-        index = rows
-    else:
-        index = torch.as_tensor(rows, device=self.initial.device)
-        index = index if index.dtype == torch.bool else index.long()
-    return type(self)(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
-
-
-def _require_equal_lengths(self) -> None:
-    lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"{type(self).__name__}: rows differ: {lengths}")
+        return rows
+    index = torch.as_tensor(rows, device=values.device)
+    return index if index.dtype == torch.bool else index.long()  # an empty list has no integer type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureSet:
+class FeatureSet(_Rows):
     """Raw features of n operators in either view; NaN where a value does not exist.
 
     In the *aggregated* view the SUMMARY columns are mean, std and cv over the realizations and the
@@ -41,17 +54,9 @@ class FeatureSet:
     temporal: Float[Tensor, "n T D2"]
     fields: Float[Tensor, "n C H W"]  # u0 itself
 
-    def __post_init__(self) -> None:
-        _require_equal_lengths(self)
-
-    def __len__(self) -> int:
-        return len(self.initial)
-
-    take = _take
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaned:
+class Cleaned(_Rows):
     """Kept columns of n operators, standardized; every value finite.
 
     A mask is True exactly where the value was measured, and only such values may count in a loss
@@ -70,11 +75,3 @@ class Cleaned:
     initial_mask: Bool[Tensor, "n K0"]
     summary_mask: Bool[Tensor, "n K1"]
     temporal_mask: Bool[Tensor, "n T K2"]
-
-    def __post_init__(self) -> None:
-        _require_equal_lengths(self)
-
-    def __len__(self) -> int:
-        return len(self.initial)
-
-    take = _take

@@ -1,0 +1,1 @@
+"""Categories: groups of columns that speak of one thing."""

@@ -1,0 +1,82 @@
+"""From cleaned training features to a partition of their columns."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spinlock.categories import clustering, mapping, naming, quality
+from spinlock.categories.partition import Config, Partition, Score
+from spinlock.cleaning.sets import FAMILIES, Cleaned
+from spinlock.refusals import Refusal
+
+Groups = list[tuple[str, ...]]
+
+
+def summaries(train: Cleaned, columns: Mapping[str, Sequence[str]]) -> quality.Table:
+    """One number per operator and column: the value, or the mean over time of a TEMPORAL series.
+
+    That mean is what a whole series says about its operator, on the footing of a SUMMARY column:
+    correlating all steps instead would compare the common course of time (the transient that all
+    operators share), which tells no operator from another. A missing value counts as imputed.
+    """
+    parts = (train.initial, train.summary, train.temporal.mean(1))
+    values = np.concatenate([part.double().numpy() for part in parts], axis=1)
+    names = [name for family in FAMILIES for name in columns[family]]
+    return dict(zip(names, values.T, strict=True))
+
+
+def discover(
+    train: Cleaned,
+    columns: Mapping[str, Sequence[str]],
+    config: Config,
+    seed: int,
+    given: object = None,
+) -> Partition:
+    """Group the cleaned columns into categories.
+
+    Args:
+        train: the aggregated view of valid training operators; nothing else is looked at.
+        columns: their names by family.
+        config: how.
+        seed: root seed, for the resamples.
+        given: the JSON of `config.mapping_file`, with the method "mapping".
+
+    Raises:
+        Refusal: fewer than two operators, or a mapping that does not fit the columns.
+    """
+    if len(train) < 2:
+        raise Refusal(f"discover_categories: expected 2 training operators, found {len(train)}")
+    table, pools = summaries(train, columns), config.pools(columns)
+    considered: dict[str, tuple[Score, ...]] = dict.fromkeys(pools, ())
+    if config.method == "mapping":
+        place = f"discover_categories.mapping_file: {config.mapping_file}"
+        categories = mapping.parse(given, columns, config, place)
+    else:
+        groups: Groups = []
+        for left, (pool, names) in zip(range(len(pools))[::-1], pools.items(), strict=True):
+            # Each pool may use what those before it left, less one category for each after it.
+            budget = config.max_clusters - len(groups) - left
+            found, considered[pool] = _grouped(names, table, config, budget, seed)
+            groups += found
+        categories = dict(zip(naming.names(groups), groups, strict=True))
+    return quality.described(categories, table, pools, considered)
+
+
+def _grouped(
+    names: Sequence[str],
+    table: quality.Table,
+    config: Config,
+    budget: int,
+    seed: int,
+) -> tuple[Groups, tuple[Score, ...]]:
+    """The categories of one pool, and the scores of the numbers considered."""
+    if config.method == "semantic":
+        minimum = config.min_features_per_category
+        return mapping.semantic(names, minimum, budget, "discover_categories"), ()
+    values = np.stack([table[name] for name in names], 1)
+    labels, scores = clustering.cluster(values, config, budget, seed)
+    groups: Groups = [
+        tuple(name for name, label in zip(names, labels, strict=True) if label == index)
+        for index in range(labels.max() + 1)
+    ]
+    return groups, scores

@@ -1,0 +1,89 @@
+"""A partition of the cleaned columns into categories: its parameters, its type, its file."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from spinlock import artifacts
+from spinlock.cleaning.sets import FAMILIES
+from spinlock.params import STRICT
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    """Section `discover_categories` of params.yaml."""
+
+    method: Literal["clustering", "mapping", "semantic"]
+    mapping_file: str | None  # JSON, for the method "mapping"
+    isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
+    max_clusters: int = Field(ge=1)  # categories in all
+    min_features_per_category: int = Field(ge=1)  # columns
+    num_bootstraps: int = Field(ge=1)  # resamples of the training operators
+    min_stability: float = Field(ge=0, le=1)  # mean adjusted Rand index over resamples
+
+    def __post_init__(self) -> None:
+        if (self.mapping_file is not None) != (self.method == "mapping"):
+            raise ValueError(
+                "mapping_file: a path with the method 'mapping' and null with any other, "
+                f"got {self.mapping_file!r} with {self.method!r}"
+            )
+        if len(set(self.isolated_families)) < len(self.isolated_families):
+            raise ValueError(f"isolated_families: each one once, got {self.isolated_families}")
+        if self.max_clusters <= len(self.isolated_families):
+            raise ValueError(
+                f"max_clusters: at least {len(self.isolated_families) + 1}, one for each isolated "
+                f"family and one for the others, got {self.max_clusters}"
+            )
+
+    def pools(self, columns: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+        """Columns that may share a category: of each isolated family, and `others`; none empty."""
+        pools: dict[str, tuple[str, ...]] = {
+            family: tuple(columns[family]) for family in self.isolated_families
+        }
+        rest = [family for family in FAMILIES if family not in self.isolated_families]
+        pools["others"] = tuple(name for family in rest for name in columns[family])
+        return {pool: names for pool, names in pools.items() if names}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How well a pool of columns falls into a number of categories."""
+
+    number: int
+    silhouette: float | None  # mean over columns, Rousseeuw 1987; None for one category
+    stability: float | None  # mean adjusted Rand index over resamples; None if nothing was fitted
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Every column in exactly one category."""
+
+    categories: dict[str, tuple[str, ...]]  # category name to column names
+    isolated: tuple[str, ...]  # names of the categories of isolated families
+    defining: dict[str, tuple[str, ...]]  # up to three most central columns of each category
+    chosen: dict[str, Score]  # by pool
+    considered: dict[str, tuple[Score, ...]]  # by pool, every number that could be formed
+
+
+def write(path: Path, partition: Partition, config: Config, seed: int) -> None:
+    """Write `data/categories.json`; it is accepted as a mapping file too."""
+    families = {
+        category: sorted({name.partition(".")[0] for name in names})
+        for category, names in partition.categories.items()
+    }
+    parameters = {"seed": seed, "discover_categories": dataclasses.asdict(config)}
+    tree = dataclasses.asdict(partition) | {"families": families, "parameters": parameters}
+    artifacts.write_json(path, _rounded(tree))
+
+
+def _rounded(node: object) -> object:
+    """The same tree with every number to six digits, as in metrics."""
+    if isinstance(node, dict):
+        return {key: _rounded(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_rounded(value) for value in node]
+    return artifacts.rounded(node) if isinstance(node, float) else node

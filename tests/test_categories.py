@@ -1,0 +1,275 @@
+"""Categories: every column in one, by clusters that hold, by a mapping, or by names."""
+
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+import synthetic_features as synthetic
+from spinlock.categories import clustering, mapping, naming, quality
+from spinlock.categories.discovery import discover, summaries
+from spinlock.categories.partition import Config, Score
+from spinlock.cleaning import cleanset
+from spinlock.cleaning.fitting import Config as CleanConfig
+from spinlock.cleaning.fitting import fit
+from spinlock.cleaning.sets import FAMILIES
+from spinlock.refusals import Refusal
+
+CONFIG = Config(
+    method="clustering",
+    mapping_file=None,
+    isolated_families=("initial",),
+    max_clusters=25,
+    min_features_per_category=3,
+    num_bootstraps=5,
+    min_stability=0.5,
+)
+SEED = 7
+FEATURES = synthetic.features(240)
+CLEAN = CleanConfig(max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99)
+CLEANER = fit(synthetic.train(FEATURES), FEATURES.names, CLEAN)
+COLUMNS = CLEANER.kept
+KNOWN = [name for family in FAMILIES for name in COLUMNS[family]]
+TRAIN = CLEANER.apply(synthetic.train(FEATURES), smooth=False)
+TABLE = summaries(TRAIN, COLUMNS)
+FOUND = discover(TRAIN, COLUMNS, CONFIG, SEED)
+MAPPED = replace(CONFIG, method="mapping", mapping_file="mapping.json")
+SEMANTIC = replace(CONFIG, method="semantic")
+
+
+def blocks(sizes: list[int], seed: int, noise: float = 0.1) -> np.ndarray:
+    """A table whose columns fall into blocks, each the copies of one factor, some turned over."""
+    rng = np.random.default_rng(seed)
+    factors = rng.standard_normal((200, len(sizes)))
+    table = np.repeat(factors, sizes, axis=1)
+    return rng.choice([-1, 1], table.shape[1]) * (table + noise * rng.standard_normal(table.shape))
+
+
+def assert_complete(categories: dict[str, tuple[str, ...]]) -> None:
+    assert sorted(name for names in categories.values() for name in names) == sorted(KNOWN)
+
+
+def test_the_hidden_factors_are_found_and_nothing_else():
+    groups = {tuple(sorted(names)) for names in FOUND.categories.values()}
+    expected: dict[tuple[str, ...], list[str]] = {}
+    for name in KNOWN:
+        family, group, *rest = name.split(".")
+        expected.setdefault((family, group, *rest[1:]), []).append(name)
+    assert groups == {tuple(sorted(names)) for names in expected.values()}
+    assert all(score.stability == 1.0 for score in FOUND.chosen.values())
+
+
+def test_initial_columns_stand_apart():
+    for category, names in FOUND.categories.items():
+        own = {name.split(".")[0] for name in names}
+        assert (category in FOUND.isolated) == (own == {"initial"})
+        assert own == {"initial"} or "initial" not in own
+
+
+@pytest.mark.parametrize("config", [CONFIG, SEMANTIC])
+@pytest.mark.parametrize(("largest", "least"), [(25, 3), (4, 3), (6, 5), (2, 1)])
+def test_limits_of_number_and_size_hold_and_every_column_is_assigned(config, largest, least):
+    config = replace(config, max_clusters=largest, min_features_per_category=least)
+    if config.method == "semantic" and largest == 2:
+        with pytest.raises(Refusal, match="max_clusters leaves 1"):
+            discover(TRAIN, COLUMNS, config, SEED)
+        return
+    found = discover(TRAIN, COLUMNS, config, SEED)
+    assert_complete(found.categories)
+    assert len(found.categories) <= largest
+    assert min(map(len, found.categories.values())) >= least
+
+
+@given(sizes=st.lists(st.integers(3, 7), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_separate_blocks_are_recovered_whatever_the_signs(sizes, seed):
+    table = blocks(sizes, seed)
+    labels, scores = clustering.cluster(table, CONFIG, 10, seed)
+    assert labels.tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
+    assert next(s.stability for s in scores if s.number == len(sizes)) == 1.0
+
+
+@given(seed=st.integers(0, 99))
+def test_a_partition_does_not_depend_on_the_scale_or_sign_of_columns(seed):
+    table = blocks([4, 3, 5], seed, noise=0.8)
+    scale = np.random.default_rng(seed).uniform(-3, 3, table.shape[1])
+    first, second = (clustering.distances(t) for t in (table, table * scale + 1))
+    np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+def test_orphans_join_the_cluster_they_are_nearest_to():
+    table = blocks([4, 4, 1], seed=3)
+    table[:, 8] = table[:, 5] + 2 * table[:, 8]
+    labels = clustering.partitions(clustering.distances(table), min_size=3, max_number=5)[2]
+    assert labels.tolist() == [0] * 4 + [1] * 5
+
+
+def test_noise_is_not_stable_and_structure_is():
+    noise = np.random.default_rng(0).standard_normal((200, 24))
+    config = replace(CONFIG, num_bootstraps=10)
+    _, of_noise = clustering.cluster(noise, config, 6, SEED)
+    _, of_blocks = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED)
+    assert max(score.stability for score in of_noise if score.number > 1) < 0.5
+    assert next(score.stability for score in of_blocks if score.number == 4) == 1.0
+
+
+def test_the_number_is_that_of_the_best_silhouette_among_the_stable():
+    scores = [
+        Score(number=1, silhouette=None, stability=1.0),
+        Score(number=2, silhouette=0.2, stability=0.9),
+        Score(number=3, silhouette=0.4, stability=0.6),
+        Score(number=4, silhouette=0.8, stability=0.3),
+    ]
+    assert clustering.choose(scores, 0.5) == 3
+    assert clustering.choose(scores, 0.95) == 2
+    assert clustering.choose(scores[:1], 0.5) == 1
+
+
+def test_redundancy_is_one_for_copies_and_small_for_independent_factors():
+    copies = {name: TABLE[KNOWN[0]] for name in "abcdef"}
+    assert quality.redundancy({"x": "abc", "y": "def"}, copies) == pytest.approx(1)
+    assert quality.redundancy(FOUND.categories, TABLE) < 0.15
+    assert quality.redundancy({"x": "abc"}, copies) is None
+
+
+def test_metrics_account_for_every_category():
+    found = quality.metrics(FOUND, TABLE)
+    assert found["categories/number"] == len(FOUND.categories)
+    assert found["categories/columns"] == len(KNOWN)
+    assert found["categories/initial/number"] == len(FOUND.isolated) == 2
+    assert found["categories/stability"] == 1.0
+    assert 0.5 < found["categories/silhouette"] <= 1
+
+
+@given(
+    groups=st.lists(
+        st.lists(
+            st.sampled_from(
+                ["temporal.spatial.mean", "summary.temporal.rate_1.std", "initial.a.b"]
+            ),
+            min_size=1,
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_names_are_unique(groups):
+    found = naming.names(groups)
+    assert len(set(found)) == len(groups)
+    assert all("/" not in name and " " not in name for name in found)
+
+
+def test_names_say_what_marks_a_category():
+    bands = ["temporal.spectral.band_1_mean", "temporal.spectral.band_2_mean"]
+    others = ["temporal.spectral.flatness", "temporal.spatial.mean", "temporal.spectral.centroid"]
+    first, second = naming.names([bands, others])
+    assert first == "temporal_spectral_band"
+    assert second.startswith("temporal_spectral_")
+
+
+def test_a_mapping_by_names_or_indices_is_taken_as_it_is():
+    initial = list(COLUMNS["initial"])
+    rest = list(range(14, len(KNOWN)))
+    found = discover(TRAIN, COLUMNS, MAPPED, SEED, {"group_indices": {"b": initial, "a": rest}})
+    assert found.categories == {"b": tuple(initial), "a": tuple(KNOWN[14:])}
+    assert found.isolated == ("b",)
+    assert found.chosen["others"].stability is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: g["a"].append("summary.energy.s0.men"), "did you mean 'summary.energy.s0.mean'"),
+        (lambda g: g["a"].append(99), r"a: index 99; there are \d+"),
+        (lambda g: g["a"].append(True), "True is not a cleaned column"),
+        (lambda g: g["b"].append(KNOWN[-1]), f"{KNOWN[-1]} stands in a and again in b"),
+        (lambda g: g["a"].remove(KNOWN[-1]), f"1 columns stand in no category: {KNOWN[-1]}"),
+        (lambda g: g["b"].append(g["a"].pop()), "b: initial is isolated"),
+        (lambda g: g.update(c=[]), "c: expected a list of columns"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_the_columns_is_refused_by_name(change, message):
+    groups = {"a": KNOWN[14:], "b": KNOWN[:14]}
+    change(groups)
+    with pytest.raises(Refusal, match=message):
+        mapping.parse({"group_indices": groups}, COLUMNS, MAPPED, "here")
+
+
+@pytest.mark.parametrize("tree", [None, [], {}, {"group_indices": []}, {"other": {}}])
+def test_a_mapping_of_another_form_is_refused(tree):
+    with pytest.raises(Refusal, match="expected one object under the key group_indices"):
+        mapping.parse(tree, COLUMNS, MAPPED, "here")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "mapping"},
+        {"mapping_file": "x.json"},
+        {"isolated_families": ["initial", "initial"]},
+        {"isolated_families": ["architecture"]},
+        {"max_clusters": 1},
+        {"min_stability": 1.5},
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(change):
+    tree = TypeAdapter(Config).dump_python(CONFIG, mode="json")
+    TypeAdapter(Config).validate_json(json.dumps(tree))
+    with pytest.raises(ValidationError):
+        TypeAdapter(Config).validate_json(json.dumps(tree | change))
+
+
+def test_a_single_operator_is_refused():
+    with pytest.raises(Refusal, match="expected 2 training operators, found 1"):
+        discover(TRAIN.take([0]), COLUMNS, CONFIG, SEED)
+
+
+def run_stage(root: Path, folder: Path, found: cleanset.CleanSet, section: Config) -> list[bytes]:
+    """Run the stage in its own folder and return what it wrote."""
+    folder.mkdir(exist_ok=True)
+    tree = {
+        "seed": SEED,
+        "discover_categories": TypeAdapter(Config).dump_python(section, mode="json"),
+    }
+    (folder / "params.yaml").write_text(json.dumps(tree))
+    cleanset.write(folder / "clean.h5", found, {})
+    spec = importlib.util.spec_from_file_location("stage", root / "stages/discover_categories.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names = ("categories.json", "metrics.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        module.main(Path("clean.h5"), *map(Path, names))
+    return [(folder / name).read_bytes() for name in names]
+
+
+def test_rows_outside_training_change_no_byte(root, tmp_path):
+    clean = cleanset.clean(FEATURES, CLEANER)
+    others = torch.from_numpy(clean.metadata.split != "train")[:, None]
+    whole = clean.aggregated
+    shaken = replace(
+        clean,
+        aggregated=replace(
+            whole,
+            summary=torch.where(others, 3 - whole.summary**2, whole.summary),
+            initial=torch.where(others, torch.zeros_like(whole.initial), whole.initial),
+        ),
+    )
+    first = run_stage(root, tmp_path / "first", clean, CONFIG)
+    assert first == run_stage(root, tmp_path / "second", shaken, CONFIG)
+    assert first == run_stage(root, tmp_path / "first", clean, CONFIG)
+
+
+def test_what_the_stage_writes_is_a_mapping_file(root, tmp_path):
+    clean = cleanset.clean(FEATURES, CLEANER)
+    written, _ = run_stage(root, tmp_path / "run", clean, CONFIG)
+    assert_complete(json.loads(written)["categories"])
+    (tmp_path / "run" / "mapping.json").write_bytes(written)
+    again, _ = run_stage(root, tmp_path / "run", clean, MAPPED)
+    assert json.loads(again)["categories"] == json.loads(written)["categories"]
