@@ -1,0 +1,80 @@
+"""Small operator tables for tests, made without a design."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from spinlock.sampling import space
+from spinlock.sampling.table import Operators
+from spinlock.sampling.theta import RULES, Theta
+
+THETA = Theta(
+    operator_type="cnn",
+    num_layers=3,
+    base_channels=4,
+    kernel_size=3,
+    activation="gelu",
+    dropout_rate=0.2,
+    normalization="instance",
+    noise_type="gaussian",
+    noise_scale=0.1,
+    noise_schedule="constant",
+    schedule_period=100.0,
+    spatial_correlation=0.1,
+    update_policy="convex",
+    dt=0.05,
+    alpha=0.5,
+)
+VARYING = {
+    "num_layers": space.Integer(name="num_layers", kind="integer", low=1, high=5),
+    "base_channels": space.Integer(name="base_channels", kind="integer", low=2, high=8),
+    "kernel_size": space.Choice(
+        name="kernel_size", kind="choice", choices=(1, 3, 5, 7), weights=(1.0, 1.0, 1.0, 1.0)
+    ),
+}
+DIMENSIONS = tuple(VARYING.values()) + tuple(
+    space.Fixed(name=name, kind="fixed", value=getattr(THETA, name))
+    for name in RULES
+    if name not in VARYING
+)
+
+
+def theta(**changes: object) -> Theta:
+    """`THETA` with some parameters changed."""
+    return replace(THETA, **changes)
+
+
+def table(*thetas: Theta, z: np.ndarray | None = None, **changes: object) -> Operators:
+    """Operators of some parameters, with ids from 0; by default one, with one weight set."""
+    rows = thetas or (THETA,)
+    count = len(rows)
+    weights_z = np.ones((count, 1), dtype=np.float32) if z is None else z
+    operators = Operators(
+        seed=7,
+        ids=np.arange(count),
+        channels=3,
+        grid_size=8,
+        max_width=16,
+        weights="basis",
+        unit=np.random.default_rng(0).random((count, len(VARYING))),
+        weights_z=weights_z,
+        dimensions=DIMENSIONS,
+        theta=rows,
+        ic_types=("localized",) * count,
+        split=("train",) * count,
+        held_out=np.zeros((count, 0), dtype=bool),
+        held_out_groups=(),
+    )
+    return replace(operators, **changes)
+
+
+def variety() -> Operators:
+    """Six operators that differ in architecture, policy and noise."""
+    return table(
+        theta(num_layers=2, update_policy="autoregressive"),
+        theta(num_layers=5, kernel_size=5, update_policy="residual", activation="tanh"),
+        theta(base_channels=8, dropout_rate=0.0, spatial_correlation=0.0),
+        theta(num_layers=4, normalization="layer", activation="silu"),
+        theta(normalization="none", activation="relu", update_policy="residual", dt=1.0),
+        theta(noise_scale=1.0, kernel_size=7),
+    )

@@ -1,0 +1,276 @@
+"""Shards: the same bytes however they are made, and the same rollouts stored or replayed."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from operator_cases import table, theta, variety
+from spinlock import store
+from spinlock.refusals import Refusal
+from spinlock.rollout import shards
+from spinlock.rollout.config import Config
+from spinlock.rollout.index import open_rollouts
+from spinlock.rollout.metrics import discrepancy_ratio, metrics
+from spinlock.rollout.stream import rollouts
+from spinlock.sampling import quality
+
+CONFIG = Config(
+    steps=5, realizations=2, bound=1000.0, store="all", precision="float32", shard_size=2
+)
+EXPLOSIVE = theta(normalization="none", activation="relu", update_policy="residual", dt=1.0)
+
+
+def make(operators, config, root, workers=1):
+    plan = shards.plan(operators, config)
+    paths = store.fill(plan, shards.compute, root / "store", workers, "shards")
+    shards.assemble(operators, config, paths, root / "rollouts")
+    return root / "rollouts"
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def equal(first, second):
+    return first.operator == second.operator and all(
+        np.array_equal(a.numpy(), b.numpy(), equal_nan=True)
+        for a, b in (
+            (first.u0, second.u0),
+            (first.u, second.u),
+            (first.diverged_at, second.diverged_at),
+        )
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make(variety(), CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["all", "none"])
+def test_stored_rollouts_are_the_replayed_ones(tmp_path, how):
+    operators = table(*variety().theta[:2], EXPLOSIVE)
+    config = replace(CONFIG, store=how, steps=20, bound=20.0)
+    read = list(rollouts(operators, make(operators, config, tmp_path)))
+    again = list(rollouts(operators, None, config))
+    assert all(equal(a, b) for a, b in zip(read, again, strict=True))
+    assert read[2].diverged_at.all()
+
+
+def test_any_rows_come_in_the_order_asked(folder):
+    operators = variety().take([4, 0, 3])
+    found = list(rollouts(operators, folder))
+    assert [r.operator for r in found] == [4, 0, 3]
+    again = rollouts(operators, None, CONFIG)
+    assert all(equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+def test_another_draw_is_replayed_although_rollouts_are_stored(folder):
+    first = next(rollouts(variety(), folder))
+    second = next(rollouts(variety(), folder, draw=1))
+    assert not torch.equal(first.u0, second.u0)
+
+
+@pytest.mark.pipeline
+def test_two_workers_make_the_same_bytes_and_replay_the_same_bits(tmp_path):
+    one = make(variety(), CONFIG, tmp_path / "one")
+    two = make(variety(), CONFIG, tmp_path / "two", workers=2)
+    assert content(one) == content(two)
+    alone, together = (rollouts(variety(), None, CONFIG, workers=n) for n in (1, 2))
+    assert all(equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_shard_size_changes_no_rollout(tmp_path, folder):
+    other = make(variety(), replace(CONFIG, shard_size=4), tmp_path / "other")
+    pairs = zip(rollouts(variety(), folder), rollouts(variety(), other), strict=True)
+    assert all(equal(a, b) for a, b in pairs)
+
+
+def test_a_smaller_set_is_the_beginning_of_a_larger_one():
+    small, large = (shards.plan(operators, CONFIG) for operators in (_first(4), variety()))
+    assert [s.key for s in small] == [s.key for s in large[:2]]
+
+
+def test_growth_computes_only_the_new_operators(tmp_path, monkeypatch):
+    make(_first(4), CONFIG, tmp_path)
+    before = content(tmp_path / "rollouts")
+    computed = []
+    monkeypatch.setattr(shards, "compute", _recorded(shards.compute, computed))
+    after = content(make(variety(), CONFIG, tmp_path))
+    assert computed == [[4, 5]]
+    assert all(after[name] == before[name] for name in before if name.startswith("shard"))
+
+
+def _first(count):
+    return variety().take(slice(count))
+
+
+def _recorded(compute, calls):
+    def record(work, path):
+        calls.append(work.operators.ids.tolist())
+        compute(work, path)
+
+    return record
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 8},
+        {"ic_types": ("sinusoids",) * 6},
+        {"weights": "independent"},
+        {"max_width": 15},
+        {"weights_z": -np.ones((6, 1), dtype=np.float32)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_key_holds_what_the_rollouts_depend_on(change):
+    keys = {s.key for s in shards.plan(variety(), CONFIG)}
+    assert not keys & {s.key for s in shards.plan(replace(variety(), **change), CONFIG)}
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": 6}, {"realizations": 3}, {"bound": 10.0}, {"store": "none"}], ids=str
+)
+def test_a_key_holds_the_settings(change):
+    keys = {s.key for s in shards.plan(variety(), CONFIG)}
+    assert not keys & {s.key for s in shards.plan(variety(), replace(CONFIG, **change))}
+
+
+def test_a_key_does_not_hold_the_splits():
+    moved = replace(variety(), split=("test",) * 6)
+    assert [s.key for s in shards.plan(moved, CONFIG)] == [
+        s.key for s in shards.plan(variety(), CONFIG)
+    ]
+
+
+def test_what_killed_workers_left_is_removed(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / ".k.h5.123.part").write_text("half")
+    make(variety(), CONFIG, tmp_path)
+    assert not list((tmp_path / "store").glob(".*.part"))
+
+
+def test_an_index_says_what_the_folder_holds(folder):
+    index = open_rollouts(folder)
+    assert (len(index), index.steps, index.realizations, index.bound) == (6, 5, 2, 1000.0)
+    assert index.contents.shapes.u == (2, 5, 3, 8, 8)
+
+
+def test_a_truncated_shard_is_refused_by_name(folder):
+    path = folder / "shard-00001.h5"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert equal(
+        next(rollouts(variety(), folder)), next(rollouts(variety(), None, CONFIG))
+    )  # in another shard
+    with pytest.raises(Refusal, match=r"shard-00001\.h5: its bytes"):
+        list(rollouts(variety(), folder))
+
+
+def test_a_flipped_bit_is_refused_by_name(folder):
+    path = folder / "shard-00002.h5"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Refusal, match=r"shard-00002\.h5: its bytes"):
+        open_rollouts(folder).read(variety(), 5)
+
+
+def test_a_missing_shard_is_refused_by_name(folder):
+    (folder / "shard-00000.h5").unlink()
+    with pytest.raises(Refusal, match=r"shard-00000\.h5: not found"):
+        open_rollouts(folder).summary()
+
+
+def test_a_foreign_shard_is_refused_by_name(folder):
+    with h5py.File(folder / "shard-00000.h5", "w") as file:
+        file["x"] = [1.0]
+    _sign(folder)
+    with pytest.raises(Refusal, match=r"shard-00000\.h5: expected rollout-shard"):
+        open_rollouts(folder).read(variety(), 0)
+
+
+@pytest.mark.parametrize("how", ["all", "none"])
+@pytest.mark.parametrize("change", [{"seed": 8}, {"ic_types": ("sinusoids",) * 6}], ids=str)
+def test_operators_of_another_table_are_refused(tmp_path, how, change):
+    folder = make(variety(), replace(CONFIG, store=how), tmp_path)
+    other = replace(variety(), **change)
+    with pytest.raises(Refusal, match=r"shard-00000\.h5: operator 0 was made from another"):
+        open_rollouts(folder).read(other, 0)
+
+
+def test_an_operator_beyond_the_folder_is_refused(tmp_path):
+    folder = make(_first(4), CONFIG, tmp_path)
+    with pytest.raises(Refusal, match="expected operators 0 … 3, got 4"):
+        open_rollouts(folder).read(variety(), 4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2000.0])
+def test_a_bad_value_before_divergence_is_refused_with_its_place(folder, value):
+    with h5py.File(folder / "shard-00001.h5", "r+") as file:
+        file["u"][1, 0, 3, 2, 0, 0] = value
+    _sign(folder)
+    with pytest.raises(Refusal, match=r"shard-00001\.h5: u: .* at index \[1, 0, 3\]"):
+        open_rollouts(folder).read(variety(), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "index.steps"),
+        ({"steps": "5"}, "index.steps"),
+        ({"store": "some"}, "index.store"),
+        ({"extra": 1}, "index.extra: unknown key"),
+    ],
+)
+def test_a_malformed_index_is_refused_with_its_key(folder, change, message):
+    path = folder / "index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(Refusal, match=message):
+        open_rollouts(folder)
+
+
+def test_a_folder_without_an_index_is_refused(tmp_path):
+    with pytest.raises(Refusal, match=r"index\.json: not found"):
+        open_rollouts(tmp_path)
+
+
+def test_a_part_of_a_table_is_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="whole table"):
+        make(variety().take([1, 2]), CONFIG, tmp_path)
+
+
+def test_metrics_count_what_diverged(tmp_path):
+    operators = table(theta(), EXPLOSIVE, theta(), ic_types=("localized",) * 3)
+    folder = make(operators, replace(CONFIG, steps=20, bound=20.0), tmp_path)
+    found = metrics(operators, open_rollouts(folder))
+    assert found["generate/num_operators"] == 3
+    assert found["generate/num_shards"] == 2
+    assert found["generate/diverged_share"] == pytest.approx(1 / 3)
+    assert found["generate/num_diverged_operators"] == 1
+    u0 = torch.stack([r.u0 for r in rollouts(operators, folder)]).double()
+    variance = float(u0.var((-2, -1), correction=0).mean())
+    assert found["generate/ic_variance_localized"] == pytest.approx(variance)
+
+
+def test_discrepancy_of_the_accepted_is_that_of_their_points():
+    operators = variety()
+    accepted = np.array([True, False, True, True, True, True])
+    points = operators.unit[accepted]
+    expected = quality.discrepancy(points) / quality.expected_discrepancy(5, 3)
+    assert discrepancy_ratio(operators, accepted) == pytest.approx(expected)
+    assert discrepancy_ratio(operators, ~np.ones(6, dtype=bool)) is None
+
+
+def _sign(folder):
+    """Make the index list the bytes that are there, as a forger would."""
+    path = folder / "index.json"
+    tree = json.loads(path.read_text())
+    for entry in tree["shards"]:
+        entry["sha256"] = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
+    path.write_text(json.dumps(tree))
