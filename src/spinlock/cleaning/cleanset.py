@@ -14,8 +14,15 @@ from spinlock.cleaning import metadata
 from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.raw import Features
-from spinlock.cleaning.sets import FAMILIES, Cleaned
+from spinlock.cleaning.sets import Cleaned
 
+GROUPS = {  # of the file, each with values and mask
+    "initial": "N D",
+    "summary/aggregated": "N D",
+    "summary/single": "N R D",
+    "temporal/aggregated": "N T D",
+    "temporal/single": "N R T D",
+}
 AGGREGATED = -1  # the "realization" that stands for the aggregated view
 
 
@@ -95,19 +102,19 @@ def clean(features: Features, cleaner: Cleaner) -> CleanSet:
 def write(path: Path, cleaned: CleanSet, provenance: object) -> None:
     """Write `data/clean.h5`."""
     whole, columns = cleaned.aggregated, cleaned.columns
-    groups = {
-        "initial": ("N D", whole.initial, whole.initial_mask),
-        "summary/aggregated": ("N D", whole.summary, whole.summary_mask),
-        "summary/single": ("N R D", cleaned.summary, cleaned.summary_mask),
-        "temporal/aggregated": ("N T D", whole.temporal, whole.temporal_mask),
-        "temporal/single": ("N R T D", cleaned.temporal, cleaned.temporal_mask),
+    parts = {
+        "initial": (whole.initial, whole.initial_mask),
+        "summary/aggregated": (whole.summary, whole.summary_mask),
+        "summary/single": (cleaned.summary, cleaned.summary_mask),
+        "temporal/aggregated": (whole.temporal, whole.temporal_mask),
+        "temporal/single": (cleaned.temporal, cleaned.temporal_mask),
     }
     with artifacts.writing(path, "clean", provenance) as sink:
-        for group, (axes, values, mask) in groups.items():
+        for group, (values, mask) in parts.items():
             sink.put(
                 f"{group}/features",
                 values.numpy(),
-                axes,
+                GROUPS[group],
                 columns=columns[group.split("/")[0]],
                 units=["standard deviation"],
                 mask=mask.numpy(),
@@ -123,34 +130,21 @@ def read(path: Path) -> CleanSet:
         Refusal: the file is missing, damaged, of another kind, or holds a NaN.
     """
     with artifacts.reading(path, "clean") as source:
-
-        def values(group: str, axes: str) -> tuple[Tensor, Tensor]:
-            name = f"{group}/features"
-            return torch.from_numpy(source.get(name, axes)), torch.from_numpy(
-                source.mask(name, axes)
-            )
-
-        initial, initial_mask = values("initial", "N D")
-        whole = {"summary": values("summary/aggregated", "N D")}
-        whole["temporal"] = values("temporal/aggregated", "N T D")
-        summary, summary_mask = values("summary/single", "N R D")
-        temporal, temporal_mask = values("temporal/single", "N R T D")
-        places = ("initial", "summary/aggregated", "temporal/aggregated")
+        values, masks = {}, {}
+        for group, axes in GROUPS.items():
+            values[group] = torch.from_numpy(source.get(f"{group}/features", axes))
+            masks[group] = torch.from_numpy(source.mask(f"{group}/features", axes))
+        whole = {"initial": "initial"} | {f: f"{f}/aggregated" for f in ("summary", "temporal")}
         return CleanSet(
             aggregated=Cleaned(
-                initial=initial,
-                initial_mask=initial_mask,
                 fields=torch.from_numpy(source.get("fields", "N C H W")),
-                **{name: pair[0] for name, pair in whole.items()},
-                **{f"{name}_mask": pair[1] for name, pair in whole.items()},
+                **{family: values[group] for family, group in whole.items()},
+                **{f"{family}_mask": masks[group] for family, group in whole.items()},
             ),
-            summary=summary,
-            summary_mask=summary_mask,
-            temporal=temporal,
-            temporal_mask=temporal_mask,
-            columns={
-                family: source.columns(f"{place}/features")
-                for family, place in zip(FAMILIES, places, strict=True)
-            },
+            summary=values["summary/single"],
+            temporal=values["temporal/single"],
+            summary_mask=masks["summary/single"],
+            temporal_mask=masks["temporal/single"],
+            columns={f: source.columns(f"{group}/features") for f, group in whole.items()},
             metadata=metadata.read(source),
         )
