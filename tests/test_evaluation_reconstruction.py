@@ -5,6 +5,9 @@ import pytest
 
 from spinlock.evaluation import reconstruction
 from spinlock.evaluation.codes import Target
+from spinlock.evaluation.intervals import Bootstrap
+
+HOW = Bootstrap(seed=1, num_resamples=200, min_operators=8)
 
 
 def target(seed=0):
@@ -19,14 +22,17 @@ def target(seed=0):
     )
 
 
-ALL = np.ones(6, dtype=bool)
+def score(values, truth):
+    return reconstruction.reconstruction(reconstruction.errors(values, truth), HOW)
 
 
 def test_the_truth_has_no_error_and_the_mean_the_variance():
     truth = target()
-    assert (reconstruction.row_errors(truth.values, truth, ALL) == 0).all()
-    mean = np.zeros_like(truth.values)
-    assert reconstruction.row_errors(mean, truth, ALL).mean() == pytest.approx(1, abs=0.1)
+    assert score(truth.values, truth).value == 0
+    found = score(np.zeros_like(truth.values), truth)
+    assert found.value == pytest.approx(1, abs=0.1)
+    assert found.low < 1 < found.high
+    assert found.high - found.low == pytest.approx(3.92 * np.sqrt(2 / 500 / 9 * 2.25), rel=0.3)
 
 
 def test_a_column_of_four_bins_weighs_as_one_column():
@@ -34,11 +40,10 @@ def test_a_column_of_four_bins_weighs_as_one_column():
     one, bins = truth.values.copy(), truth.values.copy()
     one[:, 1] += 1
     bins[:, 2:] += 1
-    a = reconstruction.row_errors(one, truth, ALL)
-    b = reconstruction.row_errors(bins, truth, ALL)
-    np.testing.assert_allclose(a, 1 / 3)
-    np.testing.assert_allclose(b, 1 / 3)
-    np.testing.assert_allclose(reconstruction.row_errors(one, truth, truth.category == 1), 0.5)
+    assert score(one, truth).value == pytest.approx(1 / 3)
+    assert score(bins, truth).value == pytest.approx(1 / 3)
+    part = reconstruction.errors(one, truth).of(np.array([False, True, True]))
+    assert reconstruction.reconstruction(part, HOW).value == pytest.approx(1 / 2)
 
 
 def test_missing_cells_do_not_count():
@@ -47,9 +52,8 @@ def test_missing_cells_do_not_count():
     truth.exists[0] = False
     wrong = truth.values.copy()
     wrong[:, 1] = 1e6
-    errors = reconstruction.row_errors(wrong, truth, ALL)
-    assert np.isnan(errors[0])
-    assert (errors[1:] == 0).all()
+    wrong[0] = 1e6
+    assert score(wrong, truth).value == 0
 
 
 def test_r2_of_the_truth_of_the_mean_and_of_a_constant_column():

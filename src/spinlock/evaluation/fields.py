@@ -96,8 +96,8 @@ def spectral_octaves(
 ) -> Float[Tensor, "*batch 3"]:
     r"""How wrong the power in each band is, wherever the pattern stands, in octaves.
 
-    $|\log_2(\hat P_b / P_b)|$, powers of the deviation from the frame's mean, $10^{-7}$ added to both; 1 is twice or half
-    the power.
+    $|\log_2(\hat P_b / P_b)|$, powers of the deviation from the frame's mean, $10^{-7}$ added to
+    both; 1 is twice or half the power.
     """
     power = [
         band_power(field - field.mean((-1, -2), keepdim=True)) + EPSILON

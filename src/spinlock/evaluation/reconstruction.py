@@ -1,38 +1,59 @@
 """How much of the target a code gives back."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from spinlock.evaluation.codes import Target
+from spinlock.evaluation.intervals import CONFIDENCE, Bootstrap, Interval, resamples
 
 
-def row_errors(
-    values: Float[np.ndarray, "n M"], target: Target, cells: Bool[np.ndarray, " M"]
-) -> Float[np.ndarray, " n"]:
-    r"""Mean squared error of the standardized columns, for each operator.
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Squared errors by operator and column, summed over the cells that exist; and their number."""
 
-    $\sum_m w_m (\hat x_m - x_m)^2 / \sum_m w_m$ over the chosen cells that exist; NaN if none does.
-    The train mean scores 1 on average over the training rows.
+    squares: Float[np.ndarray, "n D"]
+    cells: Float[np.ndarray, "n D"]
+
+    def of(self, columns: Bool[np.ndarray, " D"]) -> "Errors":
+        """The same for some of the columns."""
+        return Errors(self.squares[:, columns], self.cells[:, columns])
+
+
+def errors(values: Float[np.ndarray, "n M"], target: Target) -> Errors:
+    """Squared errors of reconstructed cells, by operator and column."""
+    member = np.zeros((len(target.column), target.column.max() + 1))
+    member[np.arange(len(member)), target.column] = 1
+    exists = target.exists.astype(np.float64)
+    return Errors((exists * np.square(values - target.values)) @ member, exists @ member)
+
+
+def reconstruction(found: Errors, how: Bootstrap) -> Interval:
+    """Mean over columns of the mean squared error of each, with an interval over operators.
+
+    The definition of `tokenizer.scores.reconstruction`: 0 is perfect, 1 is about what the train
+    mean gives. A column without any cell does not count.
     """
-    weight = target.weight[cells] * target.exists[:, cells]
-    squared = np.square(values[:, cells] - target.values[:, cells])
-    total = weight.sum(1)
-    return np.divide(
-        (weight * squared).sum(1), total, out=np.full(len(values), np.nan), where=total > 0
-    )
+    count = len(found.squares)
+    if count < how.min_operators:
+        return Interval(None, None, None, count)
+    rows = resamples(how.seed, count, how.num_resamples)
+    times = np.stack([np.bincount(row, minlength=count) for row in rows])
+    drawn = _mean_of_columns(times @ found.squares, times @ found.cells)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    value = _mean_of_columns(found.squares.sum(0), found.cells.sum(0))
+    return Interval(float(value), float(low), float(high), count)
 
 
-def column_r2(values: Float[np.ndarray, "n M"], target: Target) -> Float[np.ndarray, " columns"]:
+def column_r2(values: Float[np.ndarray, "n M"], target: Target) -> Float[np.ndarray, " D"]:
     """1 − squared error / squared deviation from the rows' mean, for each column.
 
     The bins of a TEMPORAL column count together; NaN for a column that does not vary.
     """
-    exists = target.exists
-    count = np.maximum(exists.sum(0), 1)
-    mean = np.where(exists, target.values, 0.0).sum(0) / count
-    residual = (exists * np.square(values - target.values)).sum(0)
-    spread = (exists * np.square(target.values - mean)).sum(0)
-    residual, spread = (np.bincount(target.column, total) for total in (residual, spread))
+    mean = np.where(target.exists, target.values, 0.0).sum(0) / np.maximum(target.exists.sum(0), 1)
+    residual = errors(values, target).squares.sum(0)
+    spread = errors(np.broadcast_to(mean, values.shape), target).squares.sum(0)
     return 1 - np.divide(residual, spread, out=np.full(spread.shape, np.nan), where=spread > 0)
 
 
@@ -47,3 +68,9 @@ def effective_rank(values: Float[np.ndarray, "n M"]) -> float:
         return 0.0
     share = variance[variance > 0] / variance.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def _mean_of_columns(squares: Float[np.ndarray, "*b D"], cells: Float[np.ndarray, "*b D"]):
+    seen = cells > 0
+    means = np.divide(squares, cells, out=np.zeros(squares.shape), where=seen)
+    return means.sum(-1) / seen.sum(-1)

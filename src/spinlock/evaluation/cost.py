@@ -1,0 +1,29 @@
+"""What a step of the agent costs beside a step of the operator, by counting, not by timing."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from spinlock.operators.build import build
+from spinlock.sampling.table import Operators
+
+
+def flops(compute: Callable[[], Tensor]) -> int:
+    """Floating-point operations of the convolutions and matrix products that a call makes.
+
+    A multiplication and an addition are two. Fourier transforms, norms and activations are not
+    counted: in both networks they are the smaller part.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        compute()
+    return counter.get_total_flops()
+
+
+def operator_flops(operators: Operators, row: int) -> int:
+    """Operations of one application of an operator to one realization."""
+    operator = build(operators, row)
+    u = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
+    draws = operator.chance.at(1, 1, 1, 0)
+    return flops(lambda: operator.apply(u, draws))

@@ -1,0 +1,170 @@
+"""Everything the tokenizer's scores read: the target, the tokenizer, and its rivals on all rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from spinlock.cleaning.sets import Cleaned
+from spinlock.evaluation import codes
+from spinlock.evaluation.codes import Coded, Fit, Target
+from spinlock.tokenizer import initialization, scores
+from spinlock.tokenizer.encoders import Inputs
+from spinlock.tokenizer.layout import Layout
+from spinlock.tokenizer.model import Tokenizer
+
+BY_CATEGORY = {
+    "pca_kmeans": codes.pca_kmeans,
+    "residual_kmeans": codes.residual_kmeans,
+    "product": codes.product,
+}
+RIDGE = 1e-3  # penalty on the refitted decoder, as a share of the mean variance of its inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spaces:
+    """An encoder's view of N operators; the latents of all categories side by side."""
+
+    latents: Float[np.ndarray, "N d"]
+    quantized: Float[np.ndarray, "N d"]
+    tokens: Int[np.ndarray, "N S"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """Target, tokenizer and rivals on the N rows of the aggregated view."""
+
+    target: Target
+    layout: Layout
+    sizes: tuple[int, ...]  # codes of each level
+    own: Spaces
+    untrained: Spaces
+    values: dict[str, Float[np.ndarray, "N M"]]  # reconstructed cells: "tokenizer" and the rivals
+    tokens: dict[str, Int[np.ndarray, "N S"]]  # of the rivals that have a token for each of ours
+
+    @property
+    def isolated(self) -> np.ndarray:
+        """Whether each token belongs to an INITIAL category, [S]."""
+        flags = [category.isolated for category in self.layout.categories]
+        return np.repeat(flags, len(self.sizes))
+
+
+def describe(
+    tokenizer: Tokenizer, cleaned: Cleaned, train: Int[np.ndarray, " t"], fit: Fit
+) -> Vocabulary:
+    """Encode all rows, and fit every rival on the training rows alone.
+
+    Args:
+        tokenizer: the trained one.
+        cleaned: aggregated view of all operators.
+        train: positions of the valid training operators.
+        fit: root seed and starts of the k-means.
+    """
+    inputs = tokenizer.inputs(cleaned)
+    target = make_target(inputs, tokenizer.layout)
+    sizes = [tokenizer.config.codebook_sizes] * len(tokenizer.categories)
+    with torch.no_grad():
+        latents = tokenizer.encoder(inputs)
+        quantized = tokenizer.quantize(latents)
+        values = {
+            "tokenizer": _double(tokenizer.decoder(quantized.latents)),
+            "unquantized": _double(tokenizer.decoder(latents)),
+        }
+    own = _spaces(latents, quantized.latents, quantized.tokens.flatten(1).numpy(), tokenizer.layout)
+    fitted = target.take(train)
+    rivals = {
+        name: codes.by_category(code, fitted, target, sizes, fit.named(name))
+        for name, code in BY_CATEGORY.items()
+    }
+    water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
+    untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"))
+    values |= {name: coded.values for name, coded in rivals.items()}
+    values |= {"pca_waterfill": water.values, "untrained": guess.values}
+    values["train_mean"] = train_mean(target, train)
+    return Vocabulary(
+        target=target,
+        layout=tokenizer.layout,
+        sizes=tokenizer.config.codebook_sizes,
+        own=own,
+        untrained=untrained,
+        values=values,
+        tokens={name: coded.tokens for name, coded in rivals.items()},
+    )
+
+
+def make_target(inputs: Inputs, layout: Layout) -> Target:
+    """The cells that the tokenizer reconstructs, as the classical codes take them."""
+    return Target(
+        values=_double(inputs.cells),
+        exists=(inputs.exists > 0).numpy(),
+        weight=_double(layout.weights()),
+        category=np.repeat(np.arange(len(layout.sizes)), layout.sizes),
+        column=layout.column_of_cell().numpy(),
+    )
+
+
+def train_mean(target: Target, train: Int[np.ndarray, " t"]) -> Float[np.ndarray, "N M"]:
+    """The mean of each cell over the training rows in which it exists, for every row."""
+    exists = target.exists[train]
+    total = np.where(exists, target.values[train], 0.0).sum(0)
+    return np.broadcast_to(total / np.maximum(exists.sum(0), 1), target.values.shape)
+
+
+def without_training(
+    tokenizer: Tokenizer, inputs: Inputs, train: Int[np.ndarray, " t"], fit: Fit
+) -> tuple[Spaces, Coded]:
+    """The same encoder with random weights that were never fitted to anything.
+
+    Its latents are quantized by residual k-means with as many codes in as many levels, fitted on
+    the training rows, and decoded by a ridge regression per category fitted there too: what
+    training the encoder adds is the difference to this.
+    """
+    random = Tokenizer(
+        tokenizer.cleaner,
+        tokenizer.mapping,
+        tokenizer.config,
+        tokenizer.channels,
+        tokenizer.num_steps,
+    )
+    initialization.draw(random, fit.seed)
+    with torch.no_grad():
+        latents = random.encoder(inputs)
+    target, layout = make_target(inputs, tokenizer.layout), tokenizer.layout
+    quantized, tokens = torch.empty_like(latents), []
+    values = np.zeros_like(target.values)
+    for group in range(len(tokenizer.categories)):
+        points, cells = _double(latents[:, group]), target.category == group
+        sizes = tokenizer.config.codebook_sizes
+        coded = codes.residual_kmeans(points[train], points, sizes, fit.named(group))
+        values[:, cells] = ridge(coded.values, target.values[:, cells], train)
+        quantized[:, group] = torch.from_numpy(coded.values)
+        tokens.append(coded.tokens)
+    together = np.concatenate(tokens, axis=1)
+    return _spaces(latents, quantized, together, layout), Coded(values, together)
+
+
+def ridge(
+    inputs: Float[np.ndarray, "N d"], outputs: Float[np.ndarray, "N m"], train: np.ndarray
+) -> Float[np.ndarray, "N m"]:
+    """Predictions for all rows of an affine map fitted on the training rows."""
+    mean, offset = inputs[train].mean(0), outputs[train].mean(0)
+    x, y = inputs[train] - mean, outputs[train] - offset
+    gram = x.T @ x
+    penalty = RIDGE * max(np.trace(gram) / len(gram), np.finfo(np.float64).tiny)
+    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
+    return (inputs - mean) @ weights + offset
+
+
+def _spaces(
+    latents: torch.Tensor, quantized: torch.Tensor, tokens: np.ndarray, layout: Layout
+) -> Spaces:
+    return Spaces(
+        latents=_double(scores.joint(latents, layout)),
+        quantized=_double(scores.joint(quantized, layout)),
+        tokens=tokens,
+    )
+
+
+def _double(values: torch.Tensor) -> np.ndarray:
+    return values.double().numpy()

@@ -1,0 +1,176 @@
+"""The tokenizer beside perfect and useless ones, and rivals that see training rows only."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import synthetic_features as synthetic
+from spinlock.cleaning import cleanset, fitting
+from spinlock.evaluation import tokenizer, vocabulary
+from spinlock.evaluation.codes import Fit
+from spinlock.evaluation.intervals import Bootstrap
+from spinlock.tokenizer import initialization, scores
+from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig
+from spinlock.tokenizer.examples import examples
+from spinlock.tokenizer.model import Tokenizer
+
+HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
+FIT = Fit(seed=1, purpose="test", num_init=1)
+CONFIG = Config(
+    group_embedding_dim=6,
+    group_hidden_dim=4,
+    group_temporal_channels=4,
+    group_temporal_blocks=1,
+    field_channels=(4,),
+    field_dim=2,
+    decoder_hidden_dim=4,
+    temporal_bins=4,
+    num_levels=2,
+    codebook_size=8,
+    latent_dim=4,
+    ema_decay=0.9,
+    commitment=0.25,
+    reset_below=0.0,
+    losses=LossConfig(
+        reconstruction=1.0,
+        vq=1.0,
+        orthogonality=0.0,
+        orthogonality_target=0.15,
+        informativeness=0.0,
+        topographic=0.0,
+        topographic_pre=0.3,
+        topographic_pairs=8,
+        families=0.0,
+    ),
+    families=FamilyConfig(
+        summary_hidden=(4,), summary_dim=4, temporal_channels=4, temporal_blocks=1, temporal_dim=4
+    ),
+    single_view_weight=0.0,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    batch_size=64,
+    warmup_epochs=0,
+    epochs=1,
+    patience=1,
+)
+
+
+@pytest.fixture(scope="module")
+def cleaned():
+    features = synthetic.features(240)
+    thresholds = fitting.Config(
+        max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
+    )
+    cleaner = fitting.fit(synthetic.train(features), features.names, thresholds)
+    return cleaner, cleanset.clean(features, cleaner)
+
+
+@pytest.fixture(scope="module")
+def model(cleaned):
+    """A tokenizer as it stands after k-means, before any step."""
+    cleaner, everything = cleaned
+    kept = cleaner.kept
+    mapping = {"initial_0": kept["initial"], "a": kept["summary"], "b": kept["temporal"]}
+    channels, steps = everything.aggregated.fields.shape[1], everything.aggregated.temporal.shape[1]
+    built = Tokenizer(cleaner, mapping, CONFIG, channels, steps)
+    initialization.draw(built, 1)
+    batch = examples(built, [everything.aggregated.take(everything.rows("train"))], 0.0)
+    initialization.start_from_principal_axes(built, batch.inputs.cells, batch.inputs.exists)
+    with torch.no_grad():
+        latents = built.encoder(batch.inputs)
+    initialization.start_codes(built, latents, batch.groups, 1)
+    return built.eval()
+
+
+@pytest.fixture(scope="module")
+def described(cleaned, model):
+    everything = cleaned[1]
+    return vocabulary.describe(model, everything.aggregated, everything.rows("train"), FIT)
+
+
+@pytest.fixture(scope="module")
+def rows(cleaned):
+    return cleaned[1].rows("train")
+
+
+def test_reconstruction_is_the_tokenizers_own_definition(cleaned, model, described, rows):
+    inputs = model.inputs(cleaned[1].aggregated.take(rows))
+    with torch.no_grad():
+        values = model.decoder(model.quantize(model.encoder(inputs)).latents)
+    expected = scores.column_errors(values, inputs.cells, inputs.exists, model.layout)
+    found = tokenizer.metrics(described, rows, HOW, HOW)
+    assert found["reconstruction"] == pytest.approx(scores.reconstruction(expected), rel=1e-5)
+    assert found["reconstruction_low"] < found["reconstruction"] < found["reconstruction_high"]
+    assert found["quality"] == pytest.approx(1 - found["reconstruction"])
+    assert found["quality_low"] < found["quality"] < found["quality_high"]
+
+
+def test_floors_and_ceilings_stand_where_they_must(described, rows):
+    found = tokenizer.metrics(described, rows, HOW, HOW)
+    assert found["reconstruction_train_mean"] == pytest.approx(1, abs=0.1)
+    assert found["reconstruction_shuffled"] > 1.2
+    assert found["reconstruction_unquantized"] < found["reconstruction"]
+    for rival in ("pca_kmeans", "residual_kmeans", "product", "pca_waterfill"):
+        assert found[f"reconstruction_{rival}"] < found["reconstruction_train_mean"]
+    assert found["reconstruction_shuffled"] > found["reconstruction_untrained"]
+
+
+def test_topographies_see_order_and_not_shuffled_tokens(described, rows):
+    found = tokenizer.topographies(described, rows, HOW)
+    assert found["topo_pre"] > 0.8
+    assert found["topo_post"] > 0.8
+    assert found["topo_tokens"] > 0.2
+    assert abs(found["topo_tokens_shuffled"]) < 0.1
+    for name in ("topo_pre_untrained", "topo_tokens_residual_kmeans", "topo_tokens_untrained"):
+        assert -1 <= found[name] <= 1
+
+
+def test_nothing_but_training_rows_moves_a_rival(cleaned, model, described, rows):
+    everything = cleaned[1]
+    outside = np.setdiff1d(np.arange(len(everything.aggregated)), rows)
+    changed = everything.aggregated.summary.clone()
+    changed[outside] *= -3
+    other = vocabulary.describe(model, replace(everything.aggregated, summary=changed), rows, FIT)
+    for name, values in described.values.items():
+        np.testing.assert_array_equal(other.values[name][rows], values[rows], err_msg=name)
+    for name, tokens in described.tokens.items():
+        np.testing.assert_array_equal(other.tokens[name][rows], tokens[rows], err_msg=name)
+
+
+def test_every_rival_has_as_many_tokens_of_as_many_codes(described):
+    num_tokens = described.own.tokens.shape[1]
+    assert num_tokens == 3 * 2
+    for tokens in (*described.tokens.values(), described.untrained.tokens, described.own.tokens):
+        assert tokens.shape[1] == num_tokens
+        assert tokens.max() < 8
+    assert described.isolated.tolist() == [True, True, False, False, False, False]
+
+
+def test_small_groups_are_null_with_their_count(described, rows):
+    for few in (rows[:5], rows[:0]):
+        found = tokenizer.metrics(described, few, HOW, HOW)
+        assert found["count"] == len(few)
+        known = {name for name, value in found.items() if value is not None}
+        assert known == {"count", "bits"}
+
+
+def test_categories_and_families_share_out_the_columns(described, rows):
+    table = tokenizer.by_category(described, rows, HOW)
+    assert [row["category"] for row in table] == ["initial_0", "a", "b"]
+    total = sum(row["columns"] for row in table)
+    mean = sum(row["columns"] * row["tokenizer"] for row in table) / total
+    found = tokenizer.metrics(described, rows, HOW, HOW)
+    assert mean == pytest.approx(found["reconstruction"], rel=1e-6)
+    assert found["reconstruction_initial"] == pytest.approx(table[0]["tokenizer"])
+
+
+def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 3))
+    y = x @ rng.standard_normal((3, 4)) + 5
+    np.testing.assert_allclose(vocabulary.ridge(x, y, np.arange(150)), y, atol=0.02)
+    order = tokenizer.shuffle(50, 1)
+    assert sorted(order) == list(range(50))
+    assert (order != np.arange(50)).all()
