@@ -1,0 +1,30 @@
+"""Section `extract` of params.yaml."""
+
+from collections.abc import Iterable
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from spinlock.features import names
+from spinlock.params import STRICT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    """Section `extract` of params.yaml: which groups of columns are computed, in which order."""
+
+    summary_groups: tuple[str, ...] = Field(min_length=1)
+    temporal_groups: tuple[str, ...] = Field(min_length=1)
+
+    def __post_init__(self) -> None:
+        _check("summary_groups", self.summary_groups, names.SUMMARY_GROUPS)
+        _check("temporal_groups", self.temporal_groups, names.TEMPORAL_GROUPS)
+
+
+def _check(key: str, groups: tuple[str, ...], known: Iterable[str]) -> None:
+    allowed = ", ".join(known)
+    for group in groups:
+        if group not in known:
+            raise ValueError(f"{key}: allowed {allowed}; got {group!r}")
+    if len(set(groups)) < len(groups):
+        raise ValueError(f"{key}: a group is named twice: {', '.join(groups)}")

@@ -1,0 +1,67 @@
+"""The static registry of features: families, their groups, and the names of all columns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from spinlock.features import initial
+from spinlock.features.column import Column
+from spinlock.features.summary import temporal
+from spinlock.features.temporal import spatial, spectral
+
+AGGREGATES = ("mean", "std", "cv")  # over realizations, in the order of the blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some columns of a family that are computed together."""
+
+    columns: tuple[Column, ...]
+    compute: Callable[[Any], Tensor]  # of what the family shares: a `Series`, or `Fields`
+
+
+SUMMARY = {"temporal": Group(columns=temporal.COLUMNS, compute=temporal.compute)}
+TEMPORAL = {
+    "spatial": Group(columns=spatial.COLUMNS, compute=spatial.compute),
+    "spectral": Group(columns=spectral.COLUMNS, compute=spectral.compute),
+}
+SUMMARY_GROUPS = tuple(SUMMARY)
+TEMPORAL_GROUPS = tuple(TEMPORAL)
+GROUPS = {
+    "initial": {"initial": Group(columns=initial.COLUMNS, compute=initial.features)},
+    "summary": SUMMARY,
+    "temporal": TEMPORAL,
+}
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    family: tuple(column for group in groups.values() for column in group.columns)
+    for family, groups in GROUPS.items()
+}
+
+
+def columns(family: str, groups: Sequence[str] | None = None) -> tuple[Column, ...]:
+    """The columns of a family per trajectory, or of some of its groups, in order.
+
+    Args:
+        family: "initial", "summary" or "temporal".
+        groups: names of groups; all if none are given.
+    """
+    of_family = GROUPS[family]
+    chosen = tuple(of_family) if groups is None else groups
+    return tuple(column for group in chosen for column in of_family[group].columns)
+
+
+def names(family: str, groups: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The names of a family's columns per trajectory (INITIAL 14, SUMMARY 36, TEMPORAL 51)."""
+    return tuple(column.name for column in columns(family, groups))
+
+
+def aggregated(per_trajectory: Sequence[str]) -> tuple[str, ...]:
+    """Names of the aggregated columns: a block of means, one of deviations, one of ratios."""
+    return tuple(f"{name}.{aggregate}" for aggregate in AGGREGATES for name in per_trajectory)
+
+
+def units(family: str, groups: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Units of the columns of a family, one each."""
+    return tuple(column.unit for column in columns(family, groups))

@@ -1,0 +1,48 @@
+"""Square roots, means and slopes that stay finite, with their gradients, where a value does not."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+RESOLUTION = 1e-6  # relative; a smaller deviation of a float32 field is rounding
+NOISE = 1e-11  # as a share of power, with a margin: added to the argument of a logarithm of power
+
+
+def root(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """√x; 0 with gradient 0, not infinity, where x ≤ 0."""
+    positive = x > 0
+    return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+
+
+def mean_where(
+    values: Float[Tensor, "*n M D"], exists: Bool[Tensor, "*n M D"]
+) -> Float[Tensor, "*n D"]:
+    """Mean over the second last axis of the values that exist; NaN where none does.
+
+    Other than `nanmean`, it sends no NaN back where the mean does not exist.
+    """
+    count = exists.sum(-2)
+    total = torch.where(exists, values, 0).sum(-2)
+    return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+
+def deviation(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n T"]:
+    """x − mean(x) along the last axis."""
+    return x - x.mean(-1, keepdim=True)
+
+
+def variance(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n"]:
+    """Mean square of the deviation along the last axis (not corrected for its mean)."""
+    return deviation(x).square().mean(-1)
+
+
+def slope(y: Float[Tensor, "*n T"], x: Float[Tensor, "T"]) -> Float[Tensor, "*n"]:
+    """Least-squares slope of y on x along the last axis."""
+    x = deviation(x)
+    return (y * x).sum(-1) / x.square().sum()
+
+
+def median(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n"]:
+    """Middle of the sorted values, the mean of two for even T."""
+    ascending, size = x.sort(-1).values, x.shape[-1]
+    return (ascending[..., (size - 1) // 2] + ascending[..., size // 2]) / 2

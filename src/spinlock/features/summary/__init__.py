@@ -1,0 +1,1 @@
+"""SUMMARY: one number per trajectory; one module per group."""

@@ -1,0 +1,246 @@
+"""SUMMARY, group temporal: how a trajectory grows, oscillates, jumps and forgets, 36 columns.
+
+E_t is the mean square of u_t over channels and domain (energy), x_t = ln E_t, V_t the same of the
+deviation from the mean of each channel (variance), D_t the mean square of u_t − u_(t−1)
+(activity), r_t what the least-squares line leaves of x_t, t = 1 … T. Steps are the unit of time. A
+column that needs more steps than there are is NaN.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.features.declare import columns
+from spinlock.features.numerics import deviation, median, slope, variance
+from spinlock.features.summary import windows
+from spinlock.features.summary.series import QUIET, ROUNDING, Series
+
+JUMP = 1e-7  # of x: what float32 leaves of a relative change
+BAND = 0.5  # standard deviations; half the width of the band between two regimes
+
+
+def compute(series: Series) -> Float[Tensor, "*B 36"]:
+    """The columns of every trajectory, as in `COLUMNS`; NaN where undefined."""
+    absent = torch.full_like(series.energy[..., 0], torch.nan)
+    own = [function(series) if series.steps >= needed else absent for function, needed, *_ in TABLE]
+    found = torch.stack([*own, *windows.compute(series, absent)], -1)
+    return torch.where(series.defined[..., None], found, torch.nan)
+
+
+def energy_growth(series: Series) -> Float[Tensor, "*B"]:
+    return series.growth
+
+
+def variance_growth(series: Series) -> Float[Tensor, "*B"]:
+    growth = slope(series.variance[..., 1:].log(), series.time)
+    return torch.where(series.varies, growth, torch.nan)
+
+
+def acceleration(series: Series) -> Float[Tensor, "*B"]:
+    square = deviation(deviation(series.time).square())
+    return 2 * (series.log_energy * square).sum(-1) / square.square().sum()
+
+
+def _periodogram(series: Series) -> tuple[Float[Tensor, "*B F"], Float[Tensor, "F"]]:
+    """Power of r_t at the frequencies j / T, j = 1 … T / 2, and these."""
+    power = torch.fft.rfft(series.fluctuation, norm="forward").abs().square()[..., 1:]
+    weight = torch.full_like(power[(0,) * (power.ndim - 1)], 2.0)
+    if series.steps % 2 == 0:
+        weight[-1] = 1.0
+    frequency = torch.arange(1, power.shape[-1] + 1, device=power.device) / series.steps
+    return power * weight, frequency.to(power)
+
+
+def dominant_frequency(series: Series) -> Float[Tensor, "*B"]:
+    power, frequency = _periodogram(series)
+    square = power.square()
+    value = (square * frequency).sum(-1) / square.sum(-1)
+    return torch.where(series.fluctuates, value, torch.nan)
+
+
+def amplitude(series: Series) -> Float[Tensor, "*B"]:
+    power, _ = _periodogram(series)
+    return torch.where(series.fluctuates, (power.amax(-1) / power.sum(-1)).sqrt(), torch.nan)
+
+
+def period(series: Series) -> Float[Tensor, "*B"]:
+    power = torch.fft.rfft(series.fluctuation, n=2 * series.steps).abs().square()
+    correlation = torch.fft.irfft(power)[..., : series.steps]
+    zero = _first_crossing(correlation / correlation[..., :1], 0.0)
+    return torch.where(series.fluctuates, 4 * zero, torch.nan)
+
+
+def _first_crossing(y: Float[Tensor, "*B n"], level: float) -> Float[Tensor, "*B"]:
+    """First place where y, linear between its points, falls to a level; n − 1 if nowhere."""
+    below = y[..., 1:] <= level
+    after = below.int().argmax(-1, keepdim=True) + 1
+    high, low = y.gather(-1, after - 1), y.gather(-1, after)
+    crosses = below.any(-1, keepdim=True)
+    drop = torch.where(crosses, high - low, 1)
+    place = torch.where(crosses, after - 1 + (high - level) / drop, y.shape[-1] - 1)
+    return place[..., 0]
+
+
+def autocorrelation_decay(series: Series) -> Float[Tensor, "*B"]:
+    scale = (series.variance[..., 1:] * series.variance[..., :1]).sqrt()
+    return torch.where(series.varies, 1 - (series.covariance / scale).mean(-1), torch.nan)
+
+
+def divergence_rate(series: Series) -> Float[Tensor, "*B"]:
+    distance = series.distance + ROUNDING * series.energy[..., 1:]
+    return slope(distance.log(), series.time.log())
+
+
+def smoothness(series: Series) -> Float[Tensor, "*B"]:
+    activity = series.floored_activity
+    before, after = activity[..., :-1].sum(-1), activity[..., 1:].sum(-1)
+    return series.turning.sum(-1) / (before * after).sqrt()
+
+
+def regime_switches(series: Series) -> Float[Tensor, "*B"]:
+    activity = deviation(series.floored_activity.log())
+    band = BAND * variance(activity).sqrt()[..., None].clamp(min=JUMP)
+    regime = (activity > band).int() - (activity < -band).int()
+    place = torch.arange(regime.shape[-1], device=regime.device)
+    latest = torch.where(regime != 0, place, -1).cummax(-1).values
+    held = regime.gather(-1, latest.clamp(min=0))
+    switched = (held[..., 1:] != held[..., :-1]) & (held[..., :-1] != 0)
+    return switched.to(activity.dtype).mean(-1)
+
+
+def final_initial_energy(series: Series) -> Float[Tensor, "*B"]:
+    return (series.energy[..., -1] / series.energy[..., 0]).log()
+
+
+def trend_strength(series: Series) -> Float[Tensor, "*B"]:
+    total = variance(series.log_energy)
+    moves = total > QUIET
+    explained = 1 - variance(series.remainder) / torch.where(moves, total, 1)
+    return torch.where(moves, explained, torch.nan)
+
+
+def detrended_variance(series: Series) -> Float[Tensor, "*B"]:
+    return (variance(series.remainder) + ROUNDING).log10()
+
+
+def spikes(series: Series) -> Float[Tensor, "*B"]:
+    change = series.log_energy.diff(dim=-1)
+    distance = (change - median(change)[..., None]).abs()
+    return ((distance.amax(-1) + JUMP) / (median(distance) + JUMP)).log10()
+
+
+def bursts(series: Series) -> Float[Tensor, "*B"]:
+    activity = series.floored_activity.sort(-1).values
+    count = activity.shape[-1]
+    weight = 2 * torch.arange(1, count + 1, device=activity.device) - count - 1
+    return (weight * activity).sum(-1) / (count * activity.sum(-1))
+
+
+def zero_crossings(series: Series) -> Float[Tensor, "*B"]:
+    positive = series.fluctuation > 0
+    rate = (positive[..., 1:] ^ positive[..., :-1]).to(series.energy.dtype).mean(-1)
+    return torch.where(series.fluctuates, rate, torch.nan)
+
+
+def time_to_half(series: Series) -> Float[Tensor, "*B"]:
+    change = (series.energy / series.energy[..., :1]).log2()
+    return _first_crossing(change, -1.0).log10()
+
+
+def time_to_double(series: Series) -> Float[Tensor, "*B"]:
+    change = (series.energy[..., :1] / series.energy).log2()
+    return _first_crossing(change, -1.0).log10()
+
+
+# function, steps it needs, formula, unit, source; the function's name is the column's
+TABLE: tuple[tuple[Callable[[Series], Tensor], int, str, str, str], ...] = (
+    (energy_growth, 2, "least-squares slope of x_t", "nats per step", "Malthus 1798"),
+    (variance_growth, 2, "least-squares slope of ln V_t", "nats per step", "Malthus 1798"),
+    (
+        acceleration,
+        3,
+        "2 c of the least-squares parabola a + b t + c t^2 of x_t",
+        "nats per step^2",
+        "Gauss 1809",
+    ),
+    (
+        dominant_frequency,
+        4,
+        "sum f P_f^2 / sum P_f^2, P_f the periodogram of r_t",
+        "cycles per step",
+        "after Schuster 1898, without argmax",
+    ),
+    (amplitude, 4, "sqrt(max P_f / sum P_f)", "1", "after Fisher 1929"),
+    (
+        period,
+        4,
+        "4 times the lag where the autocorrelation of r_t first falls to 0, linear between lags",
+        "steps",
+        "after Yule 1927",
+    ),
+    (
+        autocorrelation_decay,
+        1,
+        "1 - mean over t of the correlation of u_t with u_0, channels pooled",
+        "1",
+        "after Taylor 1921",
+    ),
+    (
+        divergence_rate,
+        2,
+        "slope of ln <(u_t - u_0)^2> on ln t: 2 ballistic, 1 a random walk, 0 bounded",
+        "1",
+        "Metzler & Klafter 2000",
+    ),
+    (
+        smoothness,
+        3,
+        "sum <d_(t+1) d_t> / sqrt(sum <d_(t+1)^2> sum <d_t^2>), d_t = u_t - u_(t-1), t > 1",
+        "1",
+        "von Neumann 1941",
+    ),
+    (
+        regime_switches,
+        4,
+        "changes per step between ln D_t above mean + std/2 and below mean - std/2",
+        "per step",
+        "after Schmitt 1938",
+    ),
+    (final_initial_energy, 1, "ln(E_T / E_0)", "nats", "Malthus 1798"),
+    (trend_strength, 3, "1 - var r / var x", "1", "Hyndman et al. 2015"),
+    (detrended_variance, 3, "log10(var r + 1e-14)", "decades", "Peng et al. 1994"),
+    (
+        spikes,
+        4,
+        "log10 of max over median of |dx - median dx| (+ 1e-7), dx_t = x_(t+1) - x_t",
+        "decades",
+        "after Hampel 1974",
+    ),
+    (bursts, 3, "Gini coefficient of D_t, t > 1", "1", "Gini 1912"),
+    (zero_crossings, 4, "sign changes of r_t per step", "per step", "Kedem 1986"),
+    (
+        time_to_half,
+        1,
+        "log10 of the first time when E_t = E_0 / 2, ln E linear between steps; at most T",
+        "log10 steps",
+        "first passage",
+    ),
+    (
+        time_to_double,
+        1,
+        "log10 of the first time when E_t = 2 E_0, ln E linear between steps; at most T",
+        "log10 steps",
+        "first passage",
+    ),
+)
+
+COLUMNS = (
+    *columns(
+        "summary.temporal",
+        ((function.__name__, *text) for function, _, *text in TABLE),
+        rough=frozenset({"regime_switches", "zero_crossings"}),
+    ),
+    *windows.COLUMNS,
+)

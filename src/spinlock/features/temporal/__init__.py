@@ -1,0 +1,1 @@
+"""TEMPORAL: one number per step; one module per group."""

@@ -1,0 +1,200 @@
+"""TEMPORAL, group spectral: how the variance of one field spreads over its waves, 27 columns.
+
+P_k is the share of a wave (a mode and its conjugate) in the variance of one channel, k the length
+of its wave vector in cycles per domain, φ its direction; sums are over the waves. The columns are
+averaged over the channels; they know no offset, no scale, no origin. Bands of wavenumber are fixed,
+not relative to the grid; where a grid is too small to have one, its columns are NaN. ε = 1e-11,
+the rounding of float32 with a margin, keeps logarithms of empty bands from being random.
+"""
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.features.declare import columns, statistic
+from spinlock.features.fields import Fields, Modes
+from spinlock.features.numerics import NOISE, root, slope
+
+BANDS = (1.0, 2.0, 4.0, 8.0, 16.0, torch.inf)  # edges of the five bands, octaves
+ANNULI = (
+    *(1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 14.0, 16.0),
+    *(20.0, 24.0, 32.0, 45.0, 64.0, 90.0, 128.0, 181.0, 256.0, torch.inf),
+)  # edges; about half an octave, or a unit
+LOW, HIGH = 3.0, 10.0  # between low and mid, mid and high
+RESOLVED = 16.0  # waves that a grid of 32² still has in all directions
+ROLL_OFF = 0.85
+
+
+def compute(fields: Fields) -> Float[Tensor, "*B C 27"]:
+    """The columns of every channel, as in `COLUMNS`; NaN where undefined."""
+    modes, power = fields.modes, fields.power
+    found = _bands(power, modes) | _peak(power, modes) | _spread(power, modes)
+    found |= _disorder(power, modes) | _annuli(power, modes)
+    return fields.masked(torch.stack([found[statistic(column)] for column in COLUMNS], -1))
+
+
+@lru_cache(maxsize=64)
+def slices(modes: Modes, edges: tuple[float, ...]) -> tuple[slice, ...]:
+    """Places of the waves between neighboring edges; of length zero where the grid has none."""
+    return tuple(modes.slice(low, high) for low, high in pairwise(edges))
+
+
+def _bands(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+    found = {}
+    for number, band in enumerate(slices(modes, BANDS), 1):
+        inside = power[..., band]
+        share = (_share(inside) + NOISE).log10()
+        maximum = inside.amax(-1) if inside.shape[-1] else share  # NaN
+        square = inside.square().sum(-1) + NOISE**2
+        found[f"band_{number}_mean"] = share
+        found[f"band_{number}_max"] = (maximum + NOISE).log10() - share
+        found[f"band_{number}_std"] = square.log10() - 2 * share
+    return found
+
+
+def _peak(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+    """The strongest waves: means weighted with the square of the power, no argmax that jumps."""
+    square = power.square()
+    weight = square / square.sum(-1, keepdim=True)
+    return {
+        "dominant_wavenumber": (weight * modes.k).sum(-1),
+        "direction_cos": (weight * modes.cos2).sum(-1),
+        "direction_sin": (weight * modes.sin2).sum(-1),
+    }
+
+
+def _spread(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+    octave = modes.k.log2()
+    from_mean = octave - (power * octave).sum(-1, keepdim=True)
+    along, across = (power * modes.cos2).sum(-1), (power * modes.sin2).sum(-1)
+    return {
+        "centroid": (power * modes.k).sum(-1),
+        "bandwidth": root((power * from_mean.square()).sum(-1)),
+        "anisotropy": root(along.square() + across.square()),
+    }
+
+
+def _disorder(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+    """Flatness and entropy over the waves that every grid from 32² on resolves."""
+    (resolved,) = slices(modes, (1.0, RESOLVED))
+    p = power[..., resolved] + NOISE
+    share = p / p.sum(-1, keepdim=True)
+    log, nats = share.log(), math.log(share.shape[-1])
+    return {
+        "flatness": (log.mean(-1) + nats) / math.log(10),
+        "entropy": -(share * log).sum(-1) / nats,
+    }
+
+
+def _annuli(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+    found = [annulus for annulus in slices(modes, ANNULI) if annulus.stop > annulus.start]
+    share = torch.stack([power[..., annulus].sum(-1) for annulus in found], -1)
+    lower = torch.stack([modes.k[annulus.start] for annulus in found])
+    low, mid, high = (_share(power[..., s]) for s in slices(modes, (1.0, LOW, HIGH, torch.inf)))
+    resolved = sum(annulus.stop <= slices(modes, (1.0, RESOLVED))[0].stop for annulus in found)
+    waves = torch.tensor([a.stop - a.start for a in found[:resolved]]).to(power)
+    k = torch.stack([modes.k[annulus].mean() for annulus in found[:resolved]])
+    density = share[..., :resolved] / waves + NOISE
+    return {
+        "low_mid_ratio": ((low + NOISE) / (mid + NOISE)).log10(),
+        "mid_high_ratio": ((mid + NOISE) / (high + NOISE)).log10(),
+        "slope": slope(density.log10(), k.log10()),
+        "roll_off": _roll_off(share, torch.cat([lower, modes.k[-1:]])),
+    }
+
+
+def _share(inside: Float[Tensor, "*B m"]) -> Float[Tensor, "*B"]:
+    """Sum of the shares of some waves; NaN if the grid has none of them."""
+    return inside.sum(-1) if inside.shape[-1] else torch.full_like(inside.sum(-1), torch.nan)
+
+
+def _roll_off(share: Float[Tensor, "*B A"], edges: Float[Tensor, "A+1"]) -> Float[Tensor, "*B"]:
+    """The wavenumber below which 85 % of the variance lies, linear inside the annulus."""
+    below = torch.cat([torch.zeros_like(share[..., :1]), share.cumsum(-1)], -1)
+    target = ROLL_OFF * below[..., -1:]
+    inside = (below[..., 1:] < target).sum(-1, keepdim=True)
+    part = (target - below.gather(-1, inside)) / share.gather(-1, inside)
+    width = edges.diff()[inside]
+    return (edges[inside] + part * width)[..., 0]
+
+
+def _band_lines() -> list[tuple[str, str, str, str]]:
+    lines = []
+    for number, (low, high) in enumerate(pairwise(BANDS), 1):
+        band = f"{low:g} <= k < {high:g}" if high < torch.inf else f"k >= {low:g}"
+        lines += [
+            (f"band_{number}_mean", f"log10(S + e), S = sum P, {band}", "decades", "Parseval"),
+            (
+                f"band_{number}_max",
+                f"log10((max P + e) / (S + e)), {band}",
+                "decades",
+                "order statistic",
+            ),
+            (
+                f"band_{number}_std",
+                "log10((sum P^2 + e^2) / (S + e)^2) = log10((1 + (std P / mean P)^2) / waves), "
+                + band,
+                "decades",
+                "Bell & Dean 1970",
+            ),
+        ]
+    return lines
+
+
+COLUMNS = columns(
+    "temporal.spectral",
+    (
+        *_band_lines(),
+        (
+            "dominant_wavenumber",
+            "sum k P^2 / sum P^2",
+            "cycles per domain",
+            "after Welch 1967, without argmax",
+        ),
+        ("direction_cos", "sum cos(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
+        ("direction_sin", "sum sin(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
+        ("centroid", "c = sum k P", "cycles per domain", "Peeters 2004"),
+        (
+            "bandwidth",
+            "standard deviation of log2 k with weight P",
+            "octaves",
+            "after Peeters 2004",
+        ),
+        ("low_mid_ratio", "log10 of power in k < 3 over 3 <= k < 10", "decades", "ours"),
+        ("mid_high_ratio", "log10 of power in 3 <= k < 10 over k >= 10", "decades", "ours"),
+        (
+            "flatness",
+            "log10(geometric / arithmetic mean of P + e), k < 16",
+            "decades",
+            "Gray & Markel 1974",
+        ),
+        (
+            "roll_off",
+            "k below which 85 % of the variance lies, linear inside annuli of half an octave",
+            "cycles per domain",
+            "Scheirer & Slaney 1997",
+        ),
+        (
+            "anisotropy",
+            "sqrt((sum cos(2 phi) P)^2 + (sum sin(2 phi) P)^2)",
+            "1",
+            "Mardia 1972, axial data",
+        ),
+        (
+            "slope",
+            "least-squares slope of log10(mean P + e) on log10 k over annuli, k < 16",
+            "1",
+            "Kolmogorov 1941",
+        ),
+        (
+            "entropy",
+            "-sum p ln p / ln(waves), p the share in k < 16",
+            "1",
+            "Powell & Percival 1979",
+        ),
+    ),
+)
