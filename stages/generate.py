@@ -15,14 +15,13 @@ def main(operators_path: Path, rollouts: Path, scores: Path) -> str:
     settings = params.load("runtime", runtime.Config)
     operators = table.read(operators_path)
     plan = shards.plan(operators, config)
-    paths = store.fill(
-        plan, shards.compute, Path(settings.store), settings.num_workers, "generate: shards"
-    )
+    paths = store.fill(plan, shards.compute, Path(settings.store), settings.num_workers, "generate")
     shards.assemble(operators, config, paths, rollouts)
     found = metrics(operators, index.open_rollouts(rollouts))
     artifacts.write_metrics(scores, found)
     diverged = found["generate/num_diverged_operators"]
-    return f"{rollouts}: {len(operators)} operators in {len(plan)} shards, {diverged} diverged"
+    made = f"{len(operators)} operators in {len(plan)} shards, {diverged} diverged"
+    return f"generate: {made} -> {rollouts}"
 
 
 if __name__ == "__main__":

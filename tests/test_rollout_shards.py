@@ -122,7 +122,7 @@ def _recorded(compute, calls):
     "change",
     [
         {"seed": 8},
-        {"ic_types": ("sinusoids",) * 6},
+        {"ids": np.arange(6) + 1},
         {"weights": "independent"},
         {"max_width": 15},
         {"weights_z": -np.ones((6, 1), dtype=np.float32)},
@@ -147,6 +147,20 @@ def test_a_key_does_not_hold_the_splits():
     assert [s.key for s in shards.plan(moved, CONFIG)] == [
         s.key for s in shards.plan(variety(), CONFIG)
     ]
+
+
+@pytest.mark.parametrize(
+    ("operators", "message"),
+    [
+        (replace(variety(), ic_types=("foam",) * 6), "unknown initial condition 'foam'"),
+        (replace(variety(), ic_types=("localized",) * 5 + ("grf_1",)), "sample.grid_size"),
+        (table(theta(kernel_size=7), grid_size=2), "kernel_size: expected at most 5"),
+    ],
+    ids=["variant", "grid", "kernel"],
+)
+def test_a_table_that_cannot_be_rolled_out_is_refused_at_once(operators, message):
+    with pytest.raises(Refusal, match=message):
+        shards.plan(operators, CONFIG)
 
 
 def test_what_killed_workers_left_is_removed(tmp_path):
@@ -196,7 +210,7 @@ def test_a_foreign_shard_is_refused_by_name(folder):
 
 
 @pytest.mark.parametrize("how", ["all", "none"])
-@pytest.mark.parametrize("change", [{"seed": 8}, {"ic_types": ("sinusoids",) * 6}], ids=str)
+@pytest.mark.parametrize("change", [{"seed": 8}, {"max_width": 15}], ids=str)
 def test_operators_of_another_table_are_refused(tmp_path, how, change):
     folder = make(variety(), replace(CONFIG, store=how), tmp_path)
     other = replace(variety(), **change)

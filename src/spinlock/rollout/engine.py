@@ -1,5 +1,6 @@
 """One operator's rollout: T applications from u0, all realizations in one batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -7,8 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.initial_conditions import families
-from spinlock.operators.build import build
+from spinlock.operators.build import Operator, build
+from spinlock.operators.draws import Draws
 from spinlock.randomness import stream
+from spinlock.refusals import Refusal
 from spinlock.rollout import policies
 from spinlock.sampling.table import Operators
 
@@ -48,17 +51,22 @@ def roll_out(
         draw: 0 is the data; other numbers give another u0 and other noise of the same operator.
     """
     operator = build(operators, index)
-    keep, gain = policies.coefficients(operator.theta)
+    advance = step_map(operator)
     u0 = initial_condition(operators, index, draw)
     u = u0.expand(realizations, *u0.shape).contiguous()
     frames = torch.empty(realizations, steps, *u0.shape)
     for step in range(1, steps + 1):
-        draws = operator.chance.at(step, steps, realizations, draw)
-        u = policies.advance(u, operator.apply(u, draws), keep, gain)
+        u = advance(u, operator.chance.at(step, steps, realizations, draw))
         frames[:, step - 1] = u
     diverged_at = divergence(frames, bound)
     mask_diverged(frames, diverged_at)
     return Rollout(operator=operator.id, u0=u0, u=frames, diverged_at=diverged_at)
+
+
+def step_map(operator: Operator) -> Callable[[Tensor, Draws], Tensor]:
+    """The one-step map (u, draws) → u' of an operator, its update policy included."""
+    keep, gain = policies.coefficients(operator.theta)
+    return lambda u, draws: policies.advance(u, operator.apply(u, draws), keep, gain)
 
 
 def initial_condition(operators: Operators, index: int, draw: int = 0) -> Float[Tensor, "C H W"]:
@@ -66,6 +74,23 @@ def initial_condition(operators: Operators, index: int, draw: int = 0) -> Float[
     rng = stream(operators.seed, f"initial_condition/{draw}", int(operators.ids[index]))
     variant, size = operators.ic_types[index], operators.grid_size
     return families.draw(variant, operators.channels, size, rng)
+
+
+def check(operators: Operators) -> None:
+    """Refuse a table that cannot be rolled out, before any work is done.
+
+    Raises:
+        Refusal: an initial condition is unknown or too fine for the grid, or a kernel is wider
+            than the periodic domain.
+    """
+    for variant in sorted(set(operators.ic_types)):
+        initial_condition(operators, operators.ic_types.index(variant))
+    margin = max(theta.kernel_size for theta in operators.theta) // 2
+    if margin > operators.grid_size:
+        raise Refusal(
+            f"sample.dimensions: kernel_size: expected at most {2 * operators.grid_size + 1} on a "
+            f"grid of {operators.grid_size}, got {2 * margin + 1}"
+        )
 
 
 def divergence(u: Float[Tensor, "R T C H W"], bound: float) -> Int[Tensor, "R"]:

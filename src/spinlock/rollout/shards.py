@@ -10,7 +10,7 @@ import torch
 
 from spinlock import artifacts, runtime
 from spinlock.rollout.config import Config
-from spinlock.rollout.engine import roll_out
+from spinlock.rollout.engine import check, roll_out
 from spinlock.sampling.table import Operators
 from spinlock.store import Shard
 
@@ -27,7 +27,12 @@ class Work:
 
 
 def plan(operators: Operators, config: Config) -> list[Shard]:
-    """Cut the table into shards, each with a hash of all that its bytes depend on."""
+    """Cut the table into shards, each with a hash of all that its bytes depend on.
+
+    Raises:
+        Refusal: an operator cannot be rolled out; see `engine.check`.
+    """
+    check(operators)
     code = runtime.code_fingerprint()
     settings = asdict(config)  # with the shard size, which the operators listed imply anyway
     starts = range(0, len(operators), config.shard_size)
