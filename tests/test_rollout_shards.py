@@ -216,6 +216,8 @@ def test_operators_of_another_table_are_refused(tmp_path, how, change):
     other = replace(variety(), **change)
     with pytest.raises(Refusal, match=r"shard-00000\.h5: operator 0 was made from another"):
         open_rollouts(folder).read(other, 0)
+    with pytest.raises(Refusal, match=r"shard-00000\.h5: operator 0 was made from another"):
+        next(rollouts(other, folder))
 
 
 def test_an_operator_beyond_the_folder_is_refused(tmp_path):

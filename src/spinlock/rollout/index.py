@@ -107,6 +107,13 @@ class Index:
                 diverged_at=diverged_at,
             )
 
+    def check(self, operators: Operators) -> None:
+        """Refuse operators that are not those of this folder; for who replays them."""
+        for row in range(len(operators)):
+            path, place = self._find(int(operators.ids[row]))
+            with artifacts.reading(path, KIND) as source:
+                self._check_identity(source, place, operators.take([row]))
+
     def summary(
         self,
     ) -> tuple[Float[Tensor, "N C H W"], Int[Tensor, "N R"]]:

@@ -58,6 +58,7 @@ def rollouts(
     if draw == 0 and index.stored:
         yield from (index.read(operators, row) for row in range(len(operators)))
     else:
+        index.check(operators)
         yield from replay(operators, index, draw, workers)
 
 
