@@ -159,16 +159,15 @@ def modes(size: int, device: torch.device, dtype: torch.dtype) -> Modes:
     found = wave.flatten().nonzero()[:, 0]
     order = found[square.flatten()[found].argsort(stable=True)]
     k2 = square.flatten()[order]
-    real = torch.promote_types(dtype, torch.float32)
-    cast = {"device": device, "dtype": real}
-    multiplier = {"device": device, "dtype": torch.complex(k2[:1].to(real), k2[:1].to(real)).dtype}
+    # multipliers are complex, as spectra of fields of this type are
+    multiplier = torch.fft.rfft(torch.zeros(2, dtype=dtype)).dtype
     return Modes(
         order=order.to(device),
-        weight=torch.where(own_conjugate.flatten()[order], 1.0, 2.0).to(**cast),
-        k=k2.sqrt().to(**cast),
-        cos2=((kx.square() - ky.square()).flatten()[order] / k2).to(**cast),
-        sin2=((2 * odd_kx * odd_ky).flatten()[order] / k2).to(**cast),
-        d_dy=(2j * torch.pi * odd_ky).expand(square.shape).to(**multiplier),
-        d_dx=(2j * torch.pi * odd_kx).expand(square.shape).to(**multiplier),
-        laplacian=(-4 * torch.pi**2 * square).to(**multiplier),
+        weight=torch.where(own_conjugate.flatten()[order], 1.0, 2.0).to(device, dtype),
+        k=k2.sqrt().to(device, dtype),
+        cos2=((kx.square() - ky.square()).flatten()[order] / k2).to(device, dtype),
+        sin2=((2 * odd_kx * odd_ky).flatten()[order] / k2).to(device, dtype),
+        d_dy=(2j * torch.pi * odd_ky).expand(square.shape).to(device, multiplier),
+        d_dx=(2j * torch.pi * odd_kx).expand(square.shape).to(device, multiplier),
+        laplacian=(-4 * torch.pi**2 * square).to(device, multiplier),
     )

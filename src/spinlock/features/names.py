@@ -65,3 +65,8 @@ def aggregated(per_trajectory: Sequence[str]) -> tuple[str, ...]:
 def units(family: str, groups: Sequence[str] | None = None) -> tuple[str, ...]:
     """Units of the columns of a family, one each."""
     return tuple(column.unit for column in columns(family, groups))
+
+
+def aggregated_units(per_trajectory: Sequence[str]) -> tuple[str, ...]:
+    """Units of the aggregated columns: those of the columns, twice, and none of the ratios."""
+    return (*per_trajectory, *per_trajectory, *("1" for _ in per_trajectory))

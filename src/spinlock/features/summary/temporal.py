@@ -239,7 +239,10 @@ TABLE: tuple[tuple[Callable[[Series], Tensor], int, str, str, str], ...] = (
 COLUMNS = (
     *columns(
         "summary.temporal",
-        ((function.__name__, *text) for function, _, *text in TABLE),
+        (
+            (function.__name__, formula, unit, source)
+            for function, _, formula, unit, source in TABLE
+        ),
         rough=frozenset({"regime_switches", "zero_crossings"}),
     ),
     *windows.COLUMNS,

@@ -1,0 +1,31 @@
+"""Describe every rollout by the columns of the four families."""
+
+from pathlib import Path
+
+from spinlock import artifacts, params, runtime, store
+from spinlock.features import files, report, shards
+from spinlock.features.config import Config
+from spinlock.rollout.index import open_rollouts
+from spinlock.sampling import table
+
+
+def main(operators_path: Path, rollouts: Path, features: Path, metrics: Path) -> str:
+    """Stream u [R, T, C, H, W] of every operator; write features [N, D], [N, R, D], [N, T, D]."""
+    config = params.load("extract", Config)
+    settings = params.load("runtime", runtime.Config)
+    operators = table.read(operators_path)
+    index = open_rollouts(rollouts)
+    plan = shards.plan(operators, index, config)
+    paths = store.fill(
+        plan, shards.compute, Path(settings.store), settings.num_workers, "extract: shards"
+    )
+    described = shards.read(paths)
+    files.write(features, operators, described, index, config)
+    found = report.metrics(operators, described)
+    artifacts.write_metrics(metrics, found)
+    valid = found["extract/num_valid"]
+    return f"extract: {len(operators)} operators, {valid} valid -> {features}"
+
+
+if __name__ == "__main__":
+    runtime.run(main)
