@@ -1,0 +1,94 @@
+"""What an experiment may change about the tokenizer; section `train_vqvae` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from spinlock.params import STRICT
+
+Size = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class LossConfig:
+    """Weights of the losses; 0 switches one off."""
+
+    reconstruction: Weight  # mean squared error of the target's cells, all tokens of a block
+    vq: Weight  # commitment of the projected residuals to their codes
+    orthogonality: Weight  # correlation between the latents of two categories
+    orthogonality_target: Share  # the correlation that costs nothing
+    informativeness: Weight  # reconstruction of each category from its own tokens alone
+    topographic: Weight  # 1 - correlation of distances
+    topographic_pre: Share  # share of input ↔ latent; the rest is latent ↔ quantized
+    topographic_pairs: Size  # pairs of rows drawn per step
+    families: Weight  # reconstruction from the family embeddings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class FamilyConfig:
+    """Family embeddings; they serve probes and heads, never the tokens."""
+
+    summary_hidden: tuple[Size, ...]  # widths of the MLP over the SUMMARY columns
+    summary_dim: Size
+    temporal_channels: Size  # of the 1-D ResNet over the TEMPORAL series
+    temporal_blocks: Size
+    temporal_dim: Size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    """Section `train_vqvae` of params.yaml."""
+
+    group_embedding_dim: Size  # width of a category's latent
+    group_hidden_dim: Size  # hidden width of its MLP over the SUMMARY and INITIAL columns
+    group_temporal_channels: Size  # channels of its 1-D ResNet over the TEMPORAL series
+    group_temporal_blocks: Size
+    field_channels: tuple[Size, ...]  # of the periodic CNN over u0, one strided layer each
+    field_dim: Size  # learned dimensions of u0
+    decoder_hidden_dim: Size  # of the non-linear path that joins the categories of a block
+    temporal_bins: Size  # equal windows of time in the target of a TEMPORAL column
+    num_levels: Size  # L, residual levels, coarse to fine
+    codebook_size: Size | tuple[Size, ...]  # K, codes per level
+    latent_dim: Size | tuple[Size, ...]  # width of the codes per level
+    ema_decay: Annotated[float, Field(gt=0, lt=1)]  # weight of the past in the moving average
+    commitment: Weight  # β, van den Oord et al. 2017, eq. 3
+    reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
+    losses: LossConfig
+    families: FamilyConfig
+    single_view_weight: Weight  # of all single views of an operator together; aggregated has 1
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Weight
+    batch_size: Size  # rows, every view of an operator being one
+    warmup_epochs: Annotated[int, Field(ge=0)]  # without quantization, before the k-means
+    epochs: Size  # with quantization, at most
+    patience: Size  # epochs without a better validation reconstruction before stopping
+
+    def __post_init__(self) -> None:
+        for name in ("codebook_size", "latent_dim"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != self.num_levels:
+                raise ValueError(
+                    f"{name}: allowed one number or {self.num_levels} (num_levels), got {value}"
+                )
+        if max(self.latent_dims) > self.group_embedding_dim:
+            raise ValueError(
+                f"latent_dim: allowed at most group_embedding_dim = {self.group_embedding_dim}, "
+                f"got {self.latent_dim}"
+            )
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Codes of each level."""
+        return _per_level(self.codebook_size, self.num_levels)
+
+    @property
+    def latent_dims(self) -> tuple[int, ...]:
+        """Width of the codes of each level."""
+        return _per_level(self.latent_dim, self.num_levels)
+
+
+def _per_level(value: int | tuple[int, ...], num_levels: int) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,) * num_levels

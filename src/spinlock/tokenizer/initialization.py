@@ -1,0 +1,118 @@
+"""Where training starts: seeded draws, principal axes, k-means on the whole training set."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+
+from spinlock import randomness
+from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer.quantizer import look_up, nearest
+
+SMALL = 0.1  # scale of the corrections beside an affine path, so that the affine path leads
+CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
+RESTARTS = 4  # of each k-means
+
+
+def is_bias(name: str) -> bool:
+    """True for the parameters that start at zero and are not decayed."""
+    return "bias" in name
+
+
+def draw(model: nn.Module, seed: int) -> None:
+    """Fill every parameter from its own stream: normal with variance 1 / fan-in; biases zero."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if is_bias(name):
+                parameter.zero_()
+                continue
+            kernel = "kernel" in name
+            fan_in = parameter.shape[1:].numel() if kernel else parameter.shape[-2]
+            rng = randomness.stream(seed, f"tokenizer/{name}")
+            values = rng.standard_normal(tuple(parameter.shape), dtype=np.float32)
+            scale = (SMALL if name.startswith(CORRECTIONS) else 1.0) / fan_in**0.5
+            parameter.copy_(torch.from_numpy(values * np.float32(scale)))
+
+
+@torch.no_grad()
+def start_from_principal_axes(
+    model: Tokenizer, cells: Float[Tensor, "n Q"], exists: Float[Tensor, "n Q"]
+) -> None:
+    r"""Set the affine paths to the principal axes of each category.
+
+    With cell weights $w$ that sum to 1 in a category, $z = V^T \sqrt{w} x$ and
+    $x = V z / \sqrt{w}$, V the leading eigenvectors of the second moments of $\sqrt{w} x$.
+    Distances of latents then are root mean square differences of columns.
+    """
+    sizes = model.layout.sizes
+    parts = zip(
+        (cells * (exists > 0)).split(sizes, 1), model.layout.weights().split(sizes), strict=True
+    )
+    for group, (x, weights) in enumerate(parts):
+        root = (weights / weights.sum()).double().sqrt()
+        axes = principal_axes(x.double() * root, model.config.group_embedding_dim)
+        size, dims = axes.shape
+        affine, own = model.encoder.affine.weights[group], model.decoder.own.weights[group]
+        affine.mul_(SMALL)
+        affine[:size, :dims] = (root[:, None] * axes).float()
+        affine[size : size + model.layout.static_sizes[group]] = 0.0
+        own.mul_(SMALL)
+        own[:dims] = (axes / root[:, None]).T.float()
+        model.partial.weights[group].copy_(own)
+
+
+def principal_axes(x: Float[Tensor, "n D"], width: int) -> Float[Tensor, "D d"]:
+    """At most `width` leading axes of the second moments; the largest entry of each is positive."""
+    _, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    axes = vectors.flip(1)[:, :width]
+    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+    return axes * largest.sign()
+
+
+@torch.no_grad()
+def start_codes(
+    model: Tokenizer, latents: Float[Tensor, "n G E"], weights: Float[Tensor, "n G"], seed: int
+) -> None:
+    """Projections from the principal axes of each residual, codes from k-means on all rows.
+
+    Args:
+        latents: of every training row.
+        weights: of each row in each category, 0 where none of its columns exists.
+        seed: root seed.
+    """
+    quantizer, residual = model.quantizer, latents
+    for level, (size, dim) in enumerate(zip(quantizer.sizes, quantizer.dims, strict=True)):
+        for group, name in enumerate(model.categories):
+            rows = weights[:, group] > 0
+            points, shares = residual[rows, group].double(), weights[rows, group].double()
+            axes = principal_axes(points * shares.sqrt()[:, None], dim)
+            quantizer.down[level][group] = axes.float()
+            quantizer.up[level][group] = axes.T.float()
+            number = randomness.integer_seed(seed, f"k_means/{level}/{name}")
+            centers = k_means((points @ axes).numpy(), shares.numpy(), size, number)
+            quantizer.codes(level)[group] = torch.from_numpy(centers).float()
+        residual = residual - _level(model, residual, weights, level)
+
+
+def k_means(points: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Centers [size, d]; where there are fewer distinct points than centers, some repeat."""
+    distinct = len(np.unique(points, axis=0))
+    fit = KMeans(min(size, distinct), n_init=RESTARTS, random_state=seed, algorithm="lloyd")
+    centers = fit.fit(points, sample_weight=weights).cluster_centers_
+    return np.resize(centers, (size, points.shape[1]))
+
+
+def _level(
+    model: Tokenizer, residual: Float[Tensor, "n G E"], weights: Float[Tensor, "n G"], level: int
+) -> Float[Tensor, "n G E"]:
+    """Quantize the residual at one level; also count the rows of each code per step."""
+    quantizer = model.quantizer
+    points = torch.einsum("nge,ged->ngd", residual, quantizer.down[level])
+    tokens = nearest(points, quantizer.codes(level))
+    chosen = nn.functional.one_hot(tokens, quantizer.sizes[level]) * weights[..., None]
+    rows = min(model.config.batch_size, len(tokens))
+    quantizer.counts(level).copy_(chosen.sum(0) * (rows / len(tokens)))
+    return torch.einsum(
+        "ngd,gde->nge", look_up(quantizer.codes(level), tokens), quantizer.up[level]
+    )

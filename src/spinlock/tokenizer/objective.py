@@ -1,0 +1,68 @@
+"""The training objective: every loss on one batch, and their weighted sum."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spinlock.tokenizer import losses
+from spinlock.tokenizer.config import LossConfig
+from spinlock.tokenizer.examples import Examples
+from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer.quantizer import Quantized
+
+
+def terms(
+    model: Tokenizer, batch: Examples, pairs: Int[Tensor, "2 p"], quantized: bool
+) -> tuple[dict[str, Float[Tensor, ""]], Quantized | None]:
+    """Every loss that is switched on, unweighted; without quantization, those that need none.
+
+    Args:
+        model: the tokenizer in training.
+        batch: rows with weights.
+        pairs: rows whose distances the topographic loss compares.
+        quantized: False during the warm-up: decoders then read the latents themselves.
+    """
+    weights, inputs = model.config.losses, batch.inputs
+    latents = model.encoder(inputs)
+    codes = model.quantize(latents) if quantized else None
+    read = codes.latents if codes else latents
+    found = {
+        "reconstruction": losses.reconstruction(model.decoder(read), inputs.cells, batch.cells)
+    }
+    if weights.informativeness:
+        own = model.partial(read)
+        found["informativeness"] = losses.reconstruction(own, inputs.cells, batch.cells)
+    if weights.orthogonality:
+        target = weights.orthogonality_target
+        found["orthogonality"] = losses.orthogonality(latents, batch.groups, target)
+    if weights.topographic:
+        found["topographic"] = _topographic(model, batch, pairs, latents, codes)
+    if weights.families:
+        embedded = model.families.decode(model.families(inputs))
+        found["families"] = losses.reconstruction(embedded, inputs.cells, batch.cells)
+    if codes and weights.vq:
+        found["vq"] = model.config.commitment * losses.commitment(codes.commitment, batch.groups)
+    return found, codes
+
+
+def total(found: dict[str, Float[Tensor, ""]], weights: LossConfig) -> Float[Tensor, ""]:
+    """The weighted sum."""
+    return torch.stack([getattr(weights, name) * value for name, value in found.items()]).sum()
+
+
+def _topographic(
+    model: Tokenizer,
+    batch: Examples,
+    pairs: Int[Tensor, "2 p"],
+    latents: Float[Tensor, "n G E"],
+    codes: Quantized | None,
+) -> Float[Tensor, ""]:
+    """Input ↔ latent, and latent ↔ quantized once there is one."""
+    inputs, share = batch.inputs, model.config.losses.topographic_pre
+    before, valid = losses.cell_distance(inputs.cells, inputs.exists, model.members, pairs)
+    middle = losses.distance(latents, pairs)
+    loss = share * losses.topographic(before, middle, valid)
+    if codes:
+        after = losses.distance(codes.latents, pairs)
+        loss = loss + (1 - share) * losses.topographic(middle, after, valid)
+    return loss

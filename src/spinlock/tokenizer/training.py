@@ -1,0 +1,210 @@
+"""Training the tokenizer: a generator of scores, resumable to the bit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spinlock import randomness
+from spinlock.artifacts import load_checkpoint, save_checkpoint
+from spinlock.refusals import Refusal
+from spinlock.tokenizer import initialization, objective, scores
+from spinlock.tokenizer.examples import Examples
+from spinlock.tokenizer.model import Tokenizer
+
+KIND = "train_vqvae"
+SAVE_EVERY = 25  # epochs between two checkpoints of a run; how often cannot change a result
+
+Record = dict[str, float]
+
+
+def fit(
+    model: Tokenizer, train: Examples, validation: Examples, seed: int, folder: Path | None
+) -> Iterator[Record]:
+    """Train; yield the scores of each epoch, those of a resumed run's past first.
+
+    When the generator ends, the model has the weights of its best epoch, by the validation
+    reconstruction, and the statistics of its training latents.
+
+    Args:
+        model: a tokenizer, its weights of no account.
+        train: every view of the training operators.
+        validation: the aggregated view of the validation operators; they choose the epoch and
+            when to stop, nothing else.
+        seed: root seed.
+        folder: where to keep the state of the run and find it again; None: nowhere.
+
+    Raises:
+        Refusal: no validation operators, or a loss that is not finite.
+    """
+    if not validation.num_operators:
+        raise Refusal("train_vqvae: no valid validation operator to choose the epoch by")
+    run = _Run(model, train, validation, seed)
+    path = folder / "run.pt" if folder else None
+    if path and path.is_file():
+        run.restore(load_checkpoint(path, KIND))
+    else:
+        run.start()
+    yield from list(run.history)
+    while not run.finished:
+        yield run.epoch()
+        if path and len(run.history) % SAVE_EVERY == 0:
+            save_checkpoint(path, KIND, run.state())
+    run.finish()
+
+
+class _Run:
+    """A training run between two epochs."""
+
+    def __init__(self, model: Tokenizer, train: Examples, validation: Examples, seed: int) -> None:
+        self.model, self.train, self.validation, self.seed = model, train, validation, seed
+        self.config = model.config
+        self.history: list[Record] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_epoch = 0  # of the history, from 1; 0 = none yet
+        self.optimizer = _optimizer(model)
+        first = torch.arange(validation.num_operators)
+        self.all_pairs = torch.combinations(first).T
+
+    @property
+    def finished(self) -> bool:
+        """All epochs done, or none of the last `patience` was better."""
+        done = len(self.history)
+        if done < self.config.warmup_epochs + 1:
+            return False
+        patient = done - self.best_epoch < self.config.patience
+        return done == self.config.warmup_epochs + self.config.epochs or not patient
+
+    def start(self) -> None:
+        """Draw the weights, and start the affine paths from principal axes."""
+        initialization.draw(self.model, self.seed)
+        inputs = self.train.inputs
+        aggregated = slice(None, None, self.train.views)
+        initialization.start_from_principal_axes(
+            self.model, inputs.cells[aggregated], inputs.exists[aggregated]
+        )
+
+    def epoch(self) -> Record:
+        """One pass over the training operators; its scores."""
+        number = len(self.history)
+        quantized = number >= self.config.warmup_epochs
+        if number == self.config.warmup_epochs:
+            self._start_codes()
+        self.model.train()
+        rng = randomness.stream(self.seed, "tokenizer/epoch", step=number)
+        order = torch.from_numpy(rng.permutation(self.train.num_operators))
+        used: list[Tensor] = []
+        for operators in order.split(max(1, self.config.batch_size // self.train.views)):
+            self._step(self.train.take(operators), rng, quantized, used)
+        record = self._scores(quantized, used)
+        self.history.append(record)
+        if quantized and (not self.best_epoch or self._better(record)):
+            self.best_epoch = number + 1
+            self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+        return record
+
+    def _better(self, record: Record) -> bool:
+        return record["reconstruction"] < self.history[self.best_epoch - 1]["reconstruction"]
+
+    def _start_codes(self) -> None:
+        with torch.no_grad():
+            latents = self.model.encoder(self.train.inputs)
+        initialization.start_codes(self.model, latents, self.train.groups, self.seed)
+
+    def _step(self, batch: Examples, rng: np.random.Generator, quantized: bool, used: list) -> None:
+        size = (2, self.config.losses.topographic_pairs)
+        pairs = torch.from_numpy(rng.integers(len(batch.cells), size=size))
+        found, codes = objective.terms(self.model, batch, pairs, quantized)
+        loss = objective.total(found, self.config.losses)
+        if not loss.isfinite():
+            values = ", ".join(f"{name} {float(value):g}" for name, value in found.items())
+            raise Refusal(f"train_vqvae: epoch {len(self.history) + 1}: loss not finite: {values}")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        if codes:
+            quantizer = self.model.quantizer
+            quantizer.follow(codes, batch.groups, self.config.ema_decay)
+            if self.config.reset_below:
+                quantizer.reset(codes, batch.groups, self.config.reset_below, rng)
+            used.append(codes.tokens[:: batch.views])
+
+    def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
+        self.model.eval()
+        record = validation_scores(self.model, self.validation, self.all_pairs, quantized)
+        record |= {"utilization": 0.0, "perplexity": 0.0}
+        if used:
+            codes = scores.counts(torch.cat(used), self.config.codebook_sizes)
+            record["utilization"] = scores.utilization(codes)
+            record["perplexity"] = scores.perplexity(codes, normalized=False)
+        return record
+
+    def finish(self) -> None:
+        """Take the best weights and store the statistics of the training latents."""
+        self.model.load_state_dict(self.best)
+        self.model.eval()
+        with torch.no_grad():
+            latents = self.model.encoder(self.train.inputs)
+            mean, std = _statistics(latents, self.train.groups)
+            self.model.latent_mean.copy_(mean)
+            self.model.latent_std.copy_(std)
+
+    def state(self) -> dict[str, object]:
+        """Everything the rest of the run depends on."""
+        return {
+            "model": dict(self.model.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "history": self.history,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Continue where `state` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.history = state["history"]
+
+
+@torch.no_grad()
+def validation_scores(
+    model: Tokenizer, examples: Examples, pairs: Tensor, quantized: bool
+) -> Record:
+    """val_loss (all losses, weighted), reconstruction, topo_pre and topo_post."""
+    inputs, layout = examples.inputs, model.layout
+    found, codes = objective.terms(model, examples, pairs, quantized)
+    latents = model.encoder(inputs)
+    read = codes.latents if codes else latents
+    errors = scores.column_errors(model.decoder(read), inputs.cells, inputs.exists, layout)
+    before = scores.cell_distances(inputs.cells, inputs.exists, layout.weights())
+    middle = scores.distances(scores.joint(latents, layout))
+    after = scores.distances(scores.joint(read, layout))
+    return {
+        "val_loss": float(objective.total(found, model.config.losses)),
+        "reconstruction": scores.reconstruction(errors),
+        "topo_pre": scores.topographic_similarity(before, middle),
+        "topo_post": scores.topographic_similarity(middle, after),
+    }
+
+
+def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
+    named = list(model.named_parameters())
+    groups = [
+        {
+            "params": [p for n, p in named if not initialization.is_bias(n)],
+            "weight_decay": model.config.weight_decay,
+        },
+        {"params": [p for n, p in named if initialization.is_bias(n)], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=model.config.learning_rate, fused=True)
+
+
+def _statistics(latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted mean and standard deviation over rows, [G, E] each; a constant has deviation 1."""
+    share = (weights / weights.sum(0).clamp_min(1e-12))[..., None].double()
+    mean = (latents.double() * share).sum(0)
+    std = ((latents.double() - mean).square() * share).sum(0).sqrt()
+    return mean.float(), torch.where(std > 1e-6, std, 1.0).float()
