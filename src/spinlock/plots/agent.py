@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 
 from spinlock.plots import headline, style
 
@@ -53,15 +55,16 @@ class AgentPicture:
 @style.styled
 def dashboard(picture: AgentPicture) -> Figure:
     """Error curves by group, headline numbers, and truth / prediction / error strips."""
-    figure = style.figure(16, 10.5, "Agent: how far its rollouts stay with the operator's")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1.0), hspace=0.03)
+    figure = style.figure(16, 9.8, "Agent: how far its rollouts stay with the operator's")
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1.0), hspace=0.03)
+    upper, lower = parts[:, 0]
     count = len(picture.groups)
     panels = upper.subplots(1, count + 1, width_ratios=[1.0] * count + [1.15])
     for axes, (group, curves) in zip(panels, picture.groups.items(), strict=False):
         _errors(axes, curves, f"{group}: {picture.counts[group]} operators")
-    headline.draw(panels[-1], picture.headlines, "Measured on test operators (95 % interval)")
+    headline.draw(panels[-1], picture.headlines, "Measured on test operators (95 % interval)", 9)
     for part, strip in zip(
-        np.atleast_1d(lower.subfigures(1, len(picture.strips), wspace=0.03)),
+        lower.subfigures(1, len(picture.strips), wspace=0.03, squeeze=False)[0],
         picture.strips,
         strict=True,
     ):
@@ -73,7 +76,7 @@ def _errors(axes: Axes, curves: Mapping[str, ErrorCurve], title: str) -> None:
     axes.set(title=title, xlabel="step", ylabel="VRMSE, median over operators", yscale="log")
     axes.grid(axis="y")
     ends = []
-    spare = iter((style.PURPLE, style.SKY, style.INK) * len(curves))
+    spare = cycle((style.PURPLE, style.SKY, style.INK))
     for name, curve in curves.items():
         color, dashes = LINES[name] if name in LINES else (next(spare), "-")
         steps = np.arange(1, len(curve.median) + 1)
@@ -82,31 +85,44 @@ def _errors(axes: Axes, curves: Mapping[str, ErrorCurve], title: str) -> None:
         axes.fill_between(steps, curve.low, curve.high, color=color, alpha=0.15, linewidth=0)
         ends.append((float(curve.median[-1]), name, color))
     axes.axhline(1.0, color=style.INK, linewidth=0.6, linestyle=":")
-    axes.margins(x=0)
+    axes.text(
+        0.01,
+        1.03,
+        "error of the frame's own mean",
+        fontsize=7,
+        color=style.GRAY,
+        transform=axes.get_yaxis_transform(),
+    )
+    axes.set_xlim(1, max(2, *(len(curve.median) for curve in curves.values())))
     style.name_lines(axes, ends)
 
 
 def _strip(part: SubFigure, strip: Strip) -> None:
+    """Draw truth and agent on the scale of the truth, the error on the same width about zero."""
     style.heading(part, strip.title)
-    rows = (strip.truth, strip.prediction, strip.prediction - strip.truth)
-    reach = float(np.nanquantile(np.abs(strip.truth), 0.995))
+    low, high = (float(value) for value in np.nanquantile(strip.truth, (0.005, 0.995)))
+    half = max((high - low) / 2, 1e-6)
     panels = part.subplots(3, len(strip.steps), squeeze=False)
-    for name, frames, line in zip(("truth", "agent", "error"), rows, panels, strict=True):
-        line[0].set_ylabel(name)
-        for axes, frame in zip(line, frames, strict=True):
-            image = _frame(axes, frame, reach)
+    for frames, line in zip((strip.truth, strip.prediction), panels, strict=False):
+        fields = _frames(line, frames, (low, low + 2 * half), style.FIELD)
+    error = strip.prediction - strip.truth
+    errors = _frames(panels[2], error, (-half, half), style.DIVERGING)
+    for name, axes in zip(("truth", "agent", "error"), panels[:, 0], strict=True):
+        axes.set_ylabel(name)
     for index, step in enumerate(strip.steps):
         panels[0, index].set_title(f"step {step}", fontsize=8, fontweight="normal", pad=3)
         panels[2, index].set_xlabel(f"VRMSE {style.number(float(strip.vrmse[index]))}", fontsize=8)
-    bar = part.colorbar(image, ax=panels, fraction=0.03, pad=0.02, aspect=40)
-    bar.outline.set_visible(False)
+    for image, rows, label in ((fields, panels[:2], "field"), (errors, panels[2:], "error")):
+        bar = part.colorbar(image, ax=rows, fraction=0.04, pad=0.02, aspect=20 * len(rows))
+        bar.set_label(label)
+        bar.outline.set_visible(False)
 
 
-def _frame(axes: Axes, frame: Float[np.ndarray, "H W"], reach: float):
-    """Draw one field on the scale -reach … reach; values that do not exist are pale gray."""
-    axes.set_facecolor(style.PALE)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    masked = np.ma.masked_invalid(frame)
-    return axes.imshow(masked, cmap=style.DIVERGING, vmin=-reach, vmax=reach)
+def _frames(
+    line: np.ndarray, frames: Float[np.ndarray, "S H W"], limits: tuple[float, float], colors: str
+) -> AxesImage:
+    """Draw fields side by side on one scale; values that do not exist are pale gray."""
+    for axes, frame in zip(line, frames, strict=True):
+        image = style.heat_map(axes, frame, limits, colors)
+        axes.set(xticks=[], yticks=[], aspect="equal")
+    return image

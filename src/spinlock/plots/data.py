@@ -7,8 +7,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from spinlock.plots import style
+
+PITCH = 1.08  # from one unit square to the next
 
 SPLITS = {
     "train": "#9CC3DC",
@@ -33,48 +36,65 @@ class Gallery:
 def theta_coverage(
     unit: Float[np.ndarray, "N Q"], names: Sequence[str], split: Sequence[str]
 ) -> Figure:
-    """Scatter every pair of design dimensions on the unit cube, colored by split."""
+    """Scatter every pair of design dimensions on the unit square, colored by split.
+
+    One panel holds all squares, side by side: a grid of panels takes ten times as long.
+    """
     size = len(names)
-    side = max(6.0, 1.25 * size)
+    side = max(6.0, 1.15 * size + 1.5)
     figure = style.figure(side, side, f"θ coverage: {len(unit)} operators, {size} dimensions")
+    axes = figure.subplots()
+    for index in range(size):
+        _marginal(axes, unit[:, index], index)
     labels = np.asarray(split)
-    panels = figure.subplots(size, size, squeeze=False, sharex=True)
-    for row in range(size):
-        for column in range(size):
-            _pair(panels[row, column], unit[:, column], unit[:, row], labels, row - column)
-    for index, name in enumerate(names):
-        panels[-1, index].set_xlabel(name, rotation=30, ha="right", fontsize=8)
-        panels[index, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    _name_splits(figure, labels)
+    rows, columns = np.tril_indices(size, -1)
+    for row, column in zip(rows, columns, strict=True):
+        corner = (PITCH * column, -PITCH * row)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=style.GRAY, linewidth=0.6))
+    for name, color in SPLITS.items():
+        chosen = unit[labels == name]
+        x, y = chosen[:, columns] + PITCH * columns, chosen[:, rows] - PITCH * rows
+        axes.plot(x.ravel(), y.ravel(), ".", color=color, markersize=1.8)
+    _name_dimensions(axes, names)
+    _name_splits(axes, labels)
     return figure
 
 
-def _pair(axes: Axes, x: np.ndarray, y: np.ndarray, labels: np.ndarray, below: int) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlim(0, 1)
-    if below < 0:
-        axes.set_axis_off()
-    elif below == 0:
-        axes.hist(x, bins=np.linspace(0, 1, 17), color=style.PALE)
-        axes.spines["left"].set_visible(False)
-    else:
-        axes.set_ylim(0, 1)
-        axes.spines[:].set_visible(True)
-        for name, color in SPLITS.items():
-            axes.plot(x[labels == name], y[labels == name], ".", color=color, markersize=1.8)
+def _marginal(axes: Axes, values: Float[np.ndarray, "N"], index: int) -> None:
+    """Draw the histogram of one dimension in its square on the diagonal."""
+    counts, edges = np.histogram(values, bins=16, range=(0, 1))
+    axes.bar(
+        edges[:-1] + PITCH * index,
+        counts / max(1, counts.max()),
+        np.diff(edges),
+        bottom=-PITCH * index,
+        align="edge",
+        color=style.PALE,
+    )
 
 
-def _name_splits(figure: Figure, labels: np.ndarray) -> None:
+def _name_dimensions(axes: Axes, names: Sequence[str]) -> None:
+    places = PITCH * np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(1 - places, names)
+    axes.set(aspect="equal", xlim=(-0.03, PITCH * len(names)), ylim=(1 - PITCH * len(names), 1.03))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _name_splits(axes: Axes, labels: np.ndarray) -> None:
     for index, (name, color) in enumerate(SPLITS.items()):
-        figure.text(
-            0.97,
-            0.90 - 0.032 * index,
+        axes.annotate(
             f"{name.replace('_', ' ')}: {np.count_nonzero(labels == name)}",
+            (0.98, 0.98),
+            (0, -18 * index),
+            xycoords="axes fraction",
+            textcoords="offset points",
             color=color if name != "train" else style.BLUE,
             fontweight="bold",
             fontsize=11,
             ha="right",
+            va="top",
         )
 
 
@@ -125,3 +145,4 @@ def _spectrum(axes: Axes, item: Gallery, bands: Mapping[str, tuple[float, float]
     axes.set_xlabel("cycles per domain")
     axes.set_ylabel("power")
     axes.locator_params(axis="y", nbins=3)
+    axes.locator_params(axis="x", integer=True)

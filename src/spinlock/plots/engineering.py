@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,13 +43,16 @@ def dashboard(picture: EngineeringPicture) -> Figure:
     lines = max(len(picture.categories), len(picture.headlines))
     lower = 2.0 + 0.3 * lines
     figure = style.figure(16, 6.0 + lower, "Tokenizer: engineering")
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.5, 3.2, lower), hspace=0.04)
+    heights = (1.5, 3.2, lower)
+    parts = figure.subfigures(3, 1, squeeze=False, height_ratios=heights, hspace=0.04)
+    top, middle, bottom = parts[:, 0]
     _architecture(top, picture.boxes)
     _curves(middle, picture.curves)
     left, center, right = bottom.subplots(1, 3, width_ratios=(1.0, 1.1, 1.3))
     _utilization(left, picture)
     _reconstruction(center, picture)
-    headline.draw(right, picture.headlines, "Measured on test operators (95 % interval)")
+    room = round(lower / 0.55)  # a row in 0.55 inch
+    headline.draw(right, picture.headlines, "Measured on test operators (95 % interval)", room)
     return figure
 
 
@@ -80,20 +84,18 @@ def _architecture(part: SubFigure, boxes: tuple[Box, ...]) -> None:
 
 
 def _curves(part: SubFigure, curves: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    panels = np.atleast_1d(part.subplots(1, len(curves), sharex=True))
+    panels = part.subplots(1, len(curves), sharex=True, squeeze=False)[0]
     for axes, (name, lines) in zip(panels, curves.items(), strict=True):
         axes.set_title(name)
         axes.set_xlabel("epoch")
         axes.grid(axis="y")
         if _spans_decades(lines):
             axes.set_yscale("log")
-        for color, values in zip(style.CYCLE, lines.values(), strict=False):
+        ends = []
+        for (line, values), color in zip(lines.items(), cycle(style.CYCLE), strict=False):
             axes.plot(np.arange(1, len(values) + 1), values, color=color)
+            ends.append((float(values[-1]), line, color))
         axes.margins(x=0)
-        ends = [
-            (float(values[-1]), line, color)
-            for color, (line, values) in zip(style.CYCLE, lines.items(), strict=False)
-        ]
         style.name_lines(axes, ends)
 
 
@@ -114,9 +116,7 @@ def _utilization(axes: Axes, picture: EngineeringPicture) -> None:
         for row in zip(picture.used, picture.utilization, strict=True)
     ]
     style.write_cells(axes, picture.utilization, texts)
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
-    bar.set_label("share of codes in use (number: codes)")
-    bar.outline.set_visible(False)
+    style.color_bar(axes, image, "share of codes in use (number: codes)")
 
 
 def _reconstruction(axes: Axes, picture: EngineeringPicture) -> None:
@@ -132,6 +132,12 @@ def _reconstruction(axes: Axes, picture: EngineeringPicture) -> None:
     axes.set_axisbelow(True)
     axes.text(0.0, -0.75, "  ours", color=style.BLUE, fontweight="bold", va="center")
     axes.text(
-        0.99, -0.75, picture.baseline, color=style.GRAY, fontweight="bold", va="center",
-        ha="right", transform=axes.get_yaxis_transform(),
-    )  # fmt: skip
+        0.99,
+        -0.75,
+        picture.baseline,
+        color=style.GRAY,
+        fontweight="bold",
+        va="center",
+        ha="right",
+        transform=axes.get_yaxis_transform(),
+    )

@@ -22,11 +22,11 @@ class Headline:
     ceiling: float | None  # what is possible
 
 
-def draw(axes: Axes, rows: Sequence[Headline], title: str) -> None:
-    """Write the rows as a table."""
+def draw(axes: Axes, rows: Sequence[Headline], title: str, room: int) -> None:
+    """Write the rows as a table, from the top of a panel that has room for so many."""
     axes.set_title(title)
     axes.set_axis_off()
-    axes.set(xlim=(0, 1), ylim=(len(rows) + 0.1, -0.6))
+    axes.set(xlim=(0, 1), ylim=(max(room, len(rows)) + 0.1, -0.6))
     for place, text in zip(_PLACES[1:], ("value", "floor", "ceiling"), strict=True):
         axes.text(place, -0.3, text, ha="right", va="bottom", fontsize=8, color=style.GRAY)
     for index, row in enumerate(rows):
@@ -52,6 +52,11 @@ def _draw_row(axes: Axes, index: int, row: Headline) -> None:
     if row.low is not None and row.high is not None:
         interval = f"{style.number(row.low)} – {style.number(row.high)}"
         axes.text(
-            _PLACES[1], index + 0.66, interval, ha="right", va="center", fontsize=6.5,
+            _PLACES[1],
+            index + 0.66,
+            interval,
+            ha="right",
+            va="center",
+            fontsize=6.5,
             color=style.GRAY,
-        )  # fmt: skip
+        )

@@ -30,7 +30,7 @@ def dashboard(picture: SemanticPicture) -> Figure:
     """Feature–category matrix, sizes by family, correlation between categories."""
     height = 4.5 + 0.5 * len(picture.categories)
     figure = style.figure(16, max(8.0, height), "Categories: what the vocabulary speaks of")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1.0), wspace=0.03)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.15, 1.0), wspace=0.03)[0]
     upper, lower = right.subplots(2, 1, height_ratios=(1.0, 1.3))
     _association(left.subplots(), picture)
     _sizes(upper, picture)
@@ -51,26 +51,30 @@ def _association(axes: Axes, picture: SemanticPicture) -> None:
         [f"{name} ({count})" for name, count in zip(picture.categories, counts, strict=True)],
     )
     _name_columns(axes, picture.categories)
-    _color_bar(axes, image, picture.association_label)
+    style.color_bar(axes, image, picture.association_label)
 
 
 def _sizes(axes: Axes, picture: SemanticPicture) -> None:
     rows, left = np.arange(len(picture.categories)), np.zeros(len(picture.categories))
-    place = 0.0
-    for color, family, sizes in zip(style.CYCLE, picture.families, picture.sizes.T, strict=False):
+    for index, (family, sizes) in enumerate(zip(picture.families, picture.sizes.T, strict=True)):
+        color = style.CYCLE[index % len(style.CYCLE)]
         axes.barh(rows, sizes, 0.7, left=left, color=color)
         axes.text(
-            place, 1.01, family, color=color, transform=axes.transAxes, fontweight="bold",
+            0.17 * index,
+            1.01,
+            family,
+            color=color,
+            transform=axes.transAxes,
+            fontweight="bold",
             va="bottom",
-        )  # fmt: skip
+        )
         left = left + sizes
-        place += 0.03 + 0.017 * len(family)
-    for row, total in zip(rows, left, strict=True):
+    for row, total in enumerate(left):
         axes.text(total, row, f" {total:.0f}", va="center", fontsize=8)
     axes.set_title("Sizes of the categories, by family of features", pad=22)
     axes.set_xlabel("features")
     axes.set_yticks(rows, picture.categories)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
@@ -86,7 +90,7 @@ def _correlation(axes: Axes, picture: SemanticPicture) -> None:
     if len(picture.categories) <= 16:
         style.write_cells(axes, values, [[_cell(value) for value in row] for row in values])
     _name_columns(axes, picture.categories)
-    _color_bar(axes, image, picture.correlation_label)
+    style.color_bar(axes, image, picture.correlation_label)
 
 
 def _cell(value: float) -> str:
@@ -94,10 +98,5 @@ def _cell(value: float) -> str:
 
 
 def _name_columns(axes: Axes, names: tuple[str, ...]) -> None:
-    axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
-
-
-def _color_bar(axes: Axes, image, label: str) -> None:
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
+    steep = 40 if len(names) <= 12 else 75
+    axes.set_xticks(range(len(names)), names, rotation=steep, ha="right", rotation_mode="anchor")

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 
 DPI = 150
 
@@ -17,11 +18,12 @@ DPI = 150
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, INK, GRAY, PALE = "#56B4E9", "#CC79A7", "#222222", "#8C8C8C", "#E6E6E6"
 CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GRAY)
-SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
+SEQUENTIAL, FIELD, DIVERGING = "cividis", "viridis", "RdBu_r"
 
 Arguments = ParamSpec("Arguments")
 
-_SETTINGS = {
+_SETTINGS: dict = {
+    "backend": "agg",
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
@@ -51,7 +53,8 @@ _SETTINGS = {
 
 def settings() -> AbstractContextManager[None]:
     """This look, and nothing from the user's own matplotlibrc."""
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_SETTINGS})
+    fresh: dict = {**matplotlib.rcParamsDefault, **_SETTINGS}
+    return matplotlib.rc_context(fresh)
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
@@ -77,11 +80,11 @@ def heading(part: SubFigure, title: str) -> None:
     part.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
 
 
-def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float = 0.06) -> None:
+def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float = 0.055) -> None:
     """Write names at the right edge, beside the ends of lines, pushed apart where they collide.
 
     Args:
-        axes: with its limits already final.
+        axes: with everything drawn that sets its limits.
         ends: height in data units, name and color of each line; a height that is not finite
             leaves its name out.
         gap: least distance, as a share of the height of the axes.
@@ -89,6 +92,7 @@ def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float = 
     shown = [end for end in ends if np.isfinite(end[0])]
     if not shown:
         return
+    axes.autoscale_view()  # limits are set lazily; the heights below need them
     points = axes.transData.transform([(0.5, height) for height, _, _ in shown])
     wanted = axes.transAxes.inverted().transform(points)[:, 1].clip(0.0, 1.0)
     for (_, name, color), place in zip(shown, spread(wanted, gap), strict=True):
@@ -122,13 +126,21 @@ def number(value: float | None) -> str:
     return text if "e" not in text or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
-def heat_map(axes: Axes, values: np.ndarray, limits: tuple[float, float], colors: str):
+def heat_map(axes: Axes, values: np.ndarray, limits: tuple[float, float], colors: str) -> AxesImage:
     """Draw a matrix, with missing values in pale gray; return the image for its color bar."""
     axes.set_facecolor(PALE)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     masked = np.ma.masked_invalid(values)
     return axes.imshow(masked, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto")
+
+
+def color_bar(axes: Axes, image: AxesImage, label: str) -> None:
+    """Put a slim color bar beside a panel, as tall as it is."""
+    beside = axes.inset_axes((1.02, 0.0, 0.02, 1.0))
+    bar = axes.figure.colorbar(image, cax=beside)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def write_cells(axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]]) -> None:
