@@ -14,7 +14,7 @@ from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.model import Tokenizer
 
 
-def main(
+def main(  # noqa: PLR0917 (one path per file)
     clean: Path,
     cleaner: Path,
     categories: Path,

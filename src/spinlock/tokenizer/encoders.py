@@ -50,9 +50,10 @@ def prepare(cleaned: Cleaned, layout: Layout) -> Inputs:
     share = (count / max(layout.window, 1)).transpose(1, 2).flatten(1)
     masks = (cleaned.initial_mask.to(dtype), cleaned.summary_mask.to(dtype), share)
     values = torch.cat([cleaned.initial, cleaned.summary, bins], 1)
+    exists = torch.cat(masks, 1)
     return Inputs(
-        cells=values[:, order],
-        exists=torch.cat(masks, 1)[:, order],
+        cells=(values * (exists > 0))[:, order],
+        exists=exists[:, order],
         series=patches[:, :, layout.series_order()].flatten(2),
         fields=cleaned.fields,
         field_of=torch.arange(len(cleaned)),

@@ -20,6 +20,9 @@ class FamilyEncoder(nn.Module):
     masks; TEMPORAL: a 1-D ResNet over the series. A family without columns has no embedding.
     """
 
+    order: Tensor  # where each cell of the layout stands in the families' order [Q]
+    place: Tensor  # the inverse of `order` [Q]
+
     def __init__(self, layout: Layout, channels: int, config: Config) -> None:
         super().__init__()
         sizes = {family: len(names) for family, names in layout.columns.items()}

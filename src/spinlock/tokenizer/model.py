@@ -115,15 +115,17 @@ class Tokenizer(nn.Module):
         Raises:
             Refusal: another number of tokens, or a token outside its codebook.
         """
-        tokens = tokens.unflatten(1, (-1, self.config.num_levels))
-        sizes = torch.tensor(self.config.codebook_sizes)
-        if tokens.shape[1] != len(self.categories) or (tokens < 0).any() or (tokens >= sizes).any():
+        limits = torch.tensor(self.config.codebook_sizes).repeat(len(self.categories))
+        fits = tokens.shape[1] == len(limits)
+        if not fits or (tokens < 0).any() or (tokens >= limits).any():
+            found = f"from {tokens.min()} to {tokens.max()}" if fits else list(tokens.shape)
             raise Refusal(
-                f"tokens: expected [n, {len(self.token_names)}] below {sizes.tolist()} by level, "
-                f"got [n, {tokens.shape[1:].numel()}] from {tokens.min()} to {tokens.max()}"
+                f"tokens: expected [n, {len(limits)}] below {self.config.codebook_sizes} by level, "
+                f"got {found}"
             )
+        grouped = tokens.unflatten(1, (-1, self.config.num_levels))
         with torch.no_grad():
-            return self.arrange(self.decoder(self.quantizer.decode(tokens)))
+            return self.arrange(self.decoder(self.quantizer.decode(grouped)))
 
     def arrange(self, cells: Float[Tensor, "n Q"]) -> Decoded:
         """Cells in the layout's order as columns by family."""

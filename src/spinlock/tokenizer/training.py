@@ -119,7 +119,7 @@ class _Run:
         found, codes = objective.terms(self.model, batch, pairs, quantized)
         loss = objective.total(found, self.config.losses)
         if not loss.isfinite():
-            values = ", ".join(f"{name} {float(value):g}" for name, value in found.items())
+            values = ", ".join(f"{name} {value.item():g}" for name, value in found.items())
             raise Refusal(f"train_vqvae: epoch {len(self.history) + 1}: loss not finite: {values}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

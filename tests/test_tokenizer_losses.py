@@ -1,0 +1,104 @@
+"""Each loss on cases with a known value, and where its gradient goes."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinlock.tokenizer import losses
+
+seeds = st.integers(0, 2**16)
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_missing_cells_neither_cost_nor_pull():
+    guess, target, weights = normal(5, 4).requires_grad_(), normal(5, 4, seed=1), torch.ones(5, 4)
+    weights[:, 2] = 0.0
+    loss = losses.reconstruction(guess, target, weights)
+    expected = (guess - target).square()[:, [0, 1, 3]].sum() / 5
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert (guess.grad[:, 2] == 0).all()
+    assert (guess.grad[:, [0, 1, 3]] != 0).all()
+
+
+def test_latents_that_say_the_same_cost_the_square_of_what_exceeds_the_target():
+    one = normal(4000, 1, 3)
+    loss = losses.orthogonality(one.expand(-1, 2, -1), torch.ones(4000, 2), 0.15)
+    assert float(loss) == pytest.approx(0.85**2, rel=1e-4)
+
+
+def test_independent_latents_cost_nothing():
+    assert float(losses.orthogonality(normal(4000, 3, 2), torch.ones(4000, 3), 0.15)) == 0.0
+
+
+@given(seed=seeds)
+def test_orthogonality_does_not_see_rotations_and_scales(seed):
+    z, weights = normal(50, 2, 3, seed=seed), torch.ones(50, 2)
+    rotation = torch.linalg.qr(normal(3, 3, seed=seed + 1)).Q
+    turned = torch.stack([7 * z[:, 0] @ rotation, z[:, 1]], 1)
+    torch.testing.assert_close(
+        losses.orthogonality(z, weights, 0.0), losses.orthogonality(turned, weights, 0.0)
+    )
+
+
+def test_of_single_numbers_orthogonality_is_the_squared_correlation():
+    z = normal(50, 2, 1)
+    r = torch.corrcoef(z[..., 0].T)[0, 1]
+    loss = losses.orthogonality(z, torch.ones(50, 2), 0.0)
+    torch.testing.assert_close(loss, r.square())
+
+
+def test_orthogonality_ignores_rows_without_weight():
+    z, weights = normal(60, 2, 3), torch.ones(60, 2)
+    weights[50:] = 0.0
+    changed = z.clone()
+    changed[50:] = 100.0
+    torch.testing.assert_close(
+        losses.orthogonality(changed, weights, 0.1), losses.orthogonality(z, weights, 0.1)
+    )
+
+
+def test_scaled_and_shifted_distances_cost_nothing_and_reversed_ones_two():
+    d, valid = normal(40, 3).abs(), torch.ones(40, 3)
+    assert float(losses.topographic(d, 3 * d + 1, valid)) == pytest.approx(0.0, abs=1e-5)
+    assert float(losses.topographic(d, -d, valid)) == pytest.approx(2.0, abs=1e-5)
+
+
+def test_topographic_pulls_latents_and_leaves_invalid_pairs_alone():
+    z = normal(10, 2, 3).requires_grad_()
+    pairs = torch.tensor([[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]])
+    valid = torch.ones(5, 2)
+    valid[4] = 0.0
+    losses.topographic(normal(5, 2).abs(), losses.distance(z, pairs), valid).backward()
+    assert z.grad.isfinite().all()
+    assert (z.grad[[4, 9]] == 0).all()
+    assert (z.grad[[0, 1, 5, 6]] != 0).any()
+
+
+def test_a_row_paired_with_itself_has_a_finite_gradient():
+    z = normal(3, 1, 2).requires_grad_()
+    losses.distance(z, torch.tensor([[0, 1], [0, 2]])).sum().backward()
+    assert z.grad.isfinite().all()
+
+
+def test_input_distances_compare_only_the_cells_that_both_rows_have():
+    cells = torch.tensor([[1.0, 5.0, 2.0], [4.0, 0.0, 2.0]])
+    exists = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+    members = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    found, valid = losses.cell_distance(cells, exists, members, torch.tensor([[0], [1]]))
+    torch.testing.assert_close(found, torch.tensor([[3.0, 0.0]]), atol=1e-5, rtol=0)
+    assert torch.equal(valid, torch.ones(1, 2))
+    exists[1, 2] = 0.0
+    assert (
+        float(losses.cell_distance(cells, exists, members, torch.tensor([[0], [1]]))[1][0, 1]) == 0
+    )
+
+
+def test_commitment_counts_rows_by_weight():
+    distances = torch.tensor([[1.0, 2.0], [5.0, 7.0]])
+    weights = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
+    assert float(losses.commitment(distances, weights)) == pytest.approx((1 + 2 + 14) / 4)

@@ -1,0 +1,185 @@
+"""What the tokenizer promises its users: isolation, rows alone, round trips, refusals."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import synthetic_features as synthetic
+import tokenizer_cases as cases
+from spinlock.refusals import Refusal
+from spinlock.tokenizer import model as tokenizer
+
+
+@pytest.fixture(scope="module")
+def made():
+    return cases.source()
+
+
+@pytest.fixture(scope="module")
+def model(made):
+    return cases.started(*made)
+
+
+@pytest.fixture(scope="module")
+def raw():
+    return synthetic.features(60).aggregated.take(torch.tensor([0, 1, 3, 4, 5]))
+
+
+@pytest.mark.parametrize("category", range(5))
+def test_a_latent_depends_on_the_columns_of_its_category_alone(made, model, category):
+    cleaned = made[1].aggregated.take(torch.arange(3, 9))
+    owner = model.layout.categories[category]
+    changed = replace(
+        cleaned,
+        initial=_moved(cleaned.initial, owner.initial),
+        summary=_moved(cleaned.summary, owner.summary),
+        temporal=_moved(cleaned.temporal, owner.temporal),
+    )
+    same = (model.latents(changed) == model.latents(cleaned)).all(-1).all(0)
+    assert same.tolist() == [i != category for i in range(5)]
+
+
+def test_the_field_reaches_the_initial_categories_and_no_other(made, model):
+    cleaned = made[1].aggregated.take(torch.arange(3, 9))
+    changed = replace(cleaned, fields=cleaned.fields * 2)
+    same = (model.latents(changed) == model.latents(cleaned)).all(-1).all(0)
+    assert same.tolist() == [False, False, True, True, True]
+
+
+def test_decoding_keeps_initial_and_the_others_apart_in_both_directions(model):
+    z = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    initial = sum(model.layout.sizes[:2])
+    cells = model.decoder(z)
+    of_initial, of_others = (
+        torch.autograd.grad(part.sum(), z, retain_graph=True)[0].abs().sum((0, 2)) > 0
+        for part in (cells[:, :initial], cells[:, initial:])
+    )
+    assert of_initial.tolist() == [True, True, False, False, False]
+    assert of_others.tolist() == [False, False, True, True, True]
+
+
+def test_partial_decoders_read_their_own_category_alone(model):
+    z = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for category, part in enumerate(model.partial(z).split(model.layout.sizes, 1)):
+        gradient = torch.autograd.grad(part.sum(), z, retain_graph=True)[0].abs().sum((0, 2))
+        assert (gradient > 0).tolist() == [i == category for i in range(5)]
+
+
+def test_rows_are_encoded_alone(model, raw):
+    together = model.encode(raw)
+    alone = torch.cat([model.encode(raw.take([row])) for row in range(len(raw))])
+    assert torch.equal(together, alone)
+
+
+def test_tokens_have_names_and_stay_in_their_codebooks(model, raw):
+    tokens = model.encode(raw)
+    assert tokens.dtype == torch.int64
+    assert tokens.shape == (len(raw), len(model.token_names))
+    assert model.token_names[:3] == ("initial_0/0", "initial_0/1", "initial_1/0")
+    assert (tokens.unflatten(1, (-1, 2)).amax((0, 1)) < torch.tensor([8, 6])).all()
+    assert model.bits == pytest.approx(5 * 5.585, rel=1e-4)
+
+
+def test_decoded_tokens_are_the_decoded_quantized_latents(made, model, raw):
+    decoded = model.decode(model.encode(raw))
+    latents = model.latents(model.cleaner.apply(raw, smooth=False))
+    expected = model.arrange(model.decoder(model.quantize(latents).latents))
+    torch.testing.assert_close(decoded.initial, expected.initial)
+    torch.testing.assert_close(decoded.temporal, expected.temporal)
+    assert decoded.summary.shape == (len(raw), len(made[0].kept["summary"]))
+
+
+def test_cells_arranged_by_family_are_the_cleaned_columns(made, model):
+    cleaned = made[1].aggregated.take(torch.tensor([0, 1, 3]))
+    found = model.arrange(model.inputs(cleaned).cells)
+    torch.testing.assert_close(found.initial, cleaned.initial)
+    torch.testing.assert_close(found.summary, cleaned.summary * cleaned.summary_mask)
+    torch.testing.assert_close(found.temporal, cleaned.temporal.unflatten(1, (4, 2)).mean(2))
+
+
+def test_a_saved_tokenizer_is_the_same_and_its_file_has_the_same_bytes(model, raw, tmp_path):
+    model.save(tmp_path / "one.pt")
+    loaded = tokenizer.load(tmp_path / "one.pt")
+    loaded.save(tmp_path / "two.pt")
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "two.pt").read_bytes()
+    assert torch.equal(loaded.encode(raw), model.encode(raw))
+    assert loaded.config == model.config
+    assert loaded.token_names == model.token_names
+
+
+def test_the_gradient_of_code_distance_passes_to_raw_features(model, raw):
+    features = replace(raw, summary=raw.summary.clone().requires_grad_())
+    latents = model.latents(model.cleaner.apply(features, smooth=True))
+    model.code_distance(latents).sum().backward()
+    gradient = features.summary.grad
+    assert gradient.isfinite().all()
+    assert (gradient != 0).any(0).sum() == len(model.layout.columns["summary"])
+
+
+def test_code_distance_is_zero_at_the_codes_and_least_for_the_nearest_of_one_level(made):
+    model = cases.started(*made, num_levels=1, codebook_size=8, latent_dim=6)
+    cleaned = made[1].aggregated.take(made[1].rows("train"))
+    latents = model.latents(cleaned).detach()
+    nearest = model.code_distance(latents)
+    for code in range(8):
+        others = torch.full((len(latents), 5, 1), code)
+        assert (model.code_distance(latents, others) >= nearest - 1e-5).all()
+    found = model.quantize(latents)
+    torch.testing.assert_close(
+        model.code_distance(found.latents, found.tokens), torch.zeros(len(latents), 5)
+    )
+
+
+def test_given_codes_stand_still_and_the_latents_move_towards_them(made, model):
+    z = model.latents(made[1].aggregated.take(torch.arange(3, 9))).detach().requires_grad_()
+    tokens = torch.zeros(6, 5, 2, dtype=torch.int64)
+    model.code_distance(z, tokens).sum().backward()
+    torch.testing.assert_close(z.grad, 2 * (z - model.quantizer.decode(tokens)).detach())
+
+
+def test_embeddings_have_the_declared_sizes(made, model):
+    found = model.embeddings(made[1].aggregated.take([0, 1]))
+    assert {name: value.shape[1] for name, value in found.items()} == {
+        "initial": 14 + 3,
+        "summary": 6,
+        "temporal": 6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda c: replace(c, summary=c.summary[:, 1:], summary_mask=c.summary_mask[:, 1:]),
+            "summ",
+        ),
+        (
+            lambda c: replace(c, temporal=c.temporal[:, 1:], temporal_mask=c.temporal_mask[:, 1:]),
+            "8",
+        ),
+        (lambda c: replace(c, fields=c.fields[:, :1]), "expected 2 channels, got 1"),
+    ],
+)
+def test_other_columns_steps_or_channels_are_refused(made, model, change, message):
+    with pytest.raises(Refusal, match=message):
+        model.latents(change(made[1].aggregated))
+
+
+@pytest.mark.parametrize("tokens", [torch.zeros(2, 9, dtype=torch.int64), torch.full((2, 10), 7)])
+def test_tokens_that_do_not_exist_are_refused(model, tokens):
+    with pytest.raises(Refusal, match="tokens: expected"):
+        model.decode(tokens)
+
+
+def test_features_with_other_columns_are_refused_by_name(model):
+    names = {family: list(columns) for family, columns in synthetic.NAMES.items()}
+    names["summary"][0] = "summary.other"
+    with pytest.raises(Refusal, match="summary.other"):
+        model.cleaner.check(names, "features.h5")
+
+
+def _moved(values: torch.Tensor, columns: tuple[int, ...]) -> torch.Tensor:
+    moved = values.clone()
+    moved[..., list(columns)] += 0.5
+    return moved

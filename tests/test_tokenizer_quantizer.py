@@ -1,0 +1,137 @@
+"""Residual quantization of groups: nearest codes, sums of levels, gradients, moving averages."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up, nearest
+
+seeds = st.integers(0, 2**16)
+
+
+def quantizer(seed: int = 0, groups: int = 3, width: int = 4, sizes=(6, 5), dims=(3, 2)):
+    rng = torch.Generator().manual_seed(seed)
+    made = ResidualQuantizer(groups, width, sizes, dims)
+    for parameter in made.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=rng)
+    for level in range(len(sizes)):
+        made.codes(level).copy_(torch.randn(made.codes(level).shape, generator=rng))
+        made.counts(level).fill_(1.0)
+    return made
+
+
+def latents(seed: int, rows: int = 20, groups: int = 3, width: int = 4) -> torch.Tensor:
+    return torch.randn(rows, groups, width, generator=torch.Generator().manual_seed(seed))
+
+
+@given(seed=seeds)
+def test_the_nearest_code_has_the_least_distance_of_all(seed):
+    points, codes = latents(seed), latents(seed + 1, 3, 7).transpose(0, 1).reshape(3, 7, 4)
+    distances = (points[:, :, None] - codes).square().sum(-1)
+    chosen = distances.gather(-1, nearest(points, codes)[..., None])[..., 0]
+    torch.testing.assert_close(chosen, distances.amin(-1))
+
+
+@given(seed=seeds)
+def test_tokens_decode_to_the_quantized_latents(seed):
+    made = quantizer(seed)
+    found = made(latents(seed))
+    torch.testing.assert_close(made.decode(found.tokens), found.latents)
+
+
+def test_given_tokens_replace_the_nearest():
+    made, tokens = quantizer(), torch.ones(20, 3, 2, dtype=torch.int64)
+    found = made(latents(1), tokens)
+    assert torch.equal(found.tokens, tokens)
+    torch.testing.assert_close(found.latents, made.decode(tokens))
+
+
+def test_rows_and_groups_do_not_see_each_other():
+    made, points = quantizer(), latents(1)
+    alone = made(points[4:5]).latents
+    changed = points.clone()
+    changed[:, 1] += 1.0
+    torch.testing.assert_close(alone, made(points).latents[4:5])
+    torch.testing.assert_close(made(changed).latents[:, [0, 2]], made(points).latents[:, [0, 2]])
+
+
+def test_one_level_that_spans_the_space_passes_the_gradient_on_unchanged():
+    made = quantizer(sizes=(6,), dims=(4,))
+    for parameter in made.parameters():
+        parameter.data = torch.eye(4).expand(3, 4, 4).clone()
+    points = latents(1).requires_grad_()
+    weights = latents(2)
+    (made(points).latents * weights).sum().backward()
+    torch.testing.assert_close(points.grad, weights)
+
+
+def test_commitment_is_the_distance_to_the_codes_and_pulls_towards_them():
+    made = quantizer(sizes=(6,), dims=(4,))
+    for parameter in made.parameters():
+        parameter.data = torch.eye(4).expand(3, 4, 4).clone()
+    points = latents(1).requires_grad_()
+    found = made(points)
+    codes = look_up(made.codes(0), found.tokens[..., 0])
+    torch.testing.assert_close(found.commitment, (points - codes).square().sum(-1))
+    found.commitment.sum().backward()
+    torch.testing.assert_close(points.grad, 2 * (points - codes).detach())
+
+
+def test_codes_converge_to_the_mean_of_the_rows_that_choose_them():
+    made = quantizer(sizes=(3,), dims=(4,))
+    points = latents(1, rows=30)
+    found, weights = made(points), torch.ones(30, 3)
+    for _ in range(400):
+        made.follow(found, weights, 0.9)
+    for group in range(3):
+        for code in found.tokens[:, group, 0].unique():
+            chosen = found.projected[0][found.tokens[:, group, 0] == code, group]
+            torch.testing.assert_close(made.codes(0)[group, code], chosen.mean(0))
+            assert float(made.counts(0)[group, code]) == pytest.approx(len(chosen), rel=1e-4)
+
+
+def test_one_step_is_the_moving_average_of_sums_over_that_of_counts():
+    made, points = quantizer(sizes=(3,), dims=(4,)), latents(1)
+    old, count = made.codes(0).clone(), made.counts(0).clone()
+    found = made(points)
+    made.follow(found, torch.ones(20, 3), 0.9)
+    chosen = torch.nn.functional.one_hot(found.tokens[..., 0], 3).float()
+    sums = torch.einsum("ngk,ngd->gkd", chosen, found.projected[0])
+    new_count = 0.9 * count + 0.1 * chosen.sum(0)
+    expected = (0.9 * old * count[..., None] + 0.1 * sums) / new_count[..., None]
+    torch.testing.assert_close(made.codes(0), expected)
+    torch.testing.assert_close(made.counts(0), new_count)
+
+
+def test_rows_without_weight_move_no_code():
+    made, points = quantizer(), latents(1)
+    before = made.codes(0).clone()
+    made.follow(made(points), torch.zeros(20, 3), 0.9)
+    assert torch.equal(made.codes(0), before)
+
+
+def test_a_code_that_nothing_chooses_for_ever_stays_finite_and_in_its_place():
+    made = quantizer(sizes=(3,), dims=(4,))
+    made.codes(0)[:, 0] = 1e3
+    found = made(latents(1))
+    for _ in range(2000):
+        made.follow(found, torch.ones(20, 3), 0.9)
+    assert made.codes(0).isfinite().all()
+    torch.testing.assert_close(made.codes(0)[:, 0], torch.full((3, 4), 1e3))
+
+
+def test_only_rare_codes_are_reset_and_onto_rows_of_the_batch():
+    made = quantizer(sizes=(3,), dims=(4,))
+    made.counts(0)[1, 2] = 0.01
+    before, found = made.codes(0).clone(), made(latents(1))
+    assert made.reset(found, torch.ones(20, 3), 0.5, np.random.default_rng(0)) == 1
+    same = (made.codes(0) == before).all(-1)
+    assert not same[1, 2]
+    assert int(same.sum()) == 8
+    assert (found.projected[0][:, 1] == made.codes(0)[1, 2]).all(-1).any()
+
+
+def test_bits_are_the_logarithms_of_the_codebook_sizes():
+    assert quantizer(sizes=(8, 4), dims=(2, 2)).bits == 5.0

@@ -1,0 +1,218 @@
+"""Training: where gradients go, what rows may decide, and a run that is killed and resumed."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+import tokenizer_cases as cases
+from spinlock.refusals import Refusal
+from spinlock.tokenizer import objective, report, training
+from spinlock.tokenizer.config import LossConfig
+from spinlock.tokenizer.model import Tokenizer
+
+WEIGHTS = ("reconstruction", "vq", "orthogonality", "informativeness", "topographic", "families")
+
+
+@pytest.fixture(scope="module")
+def made():
+    return cases.source()
+
+
+def only(*names: str) -> LossConfig:
+    switched = {f.name: getattr(cases.LOSSES, f.name) for f in fields(LossConfig)}
+    return LossConfig(**(switched | {n: float(n in names) for n in WEIGHTS}))
+
+
+def run(made, folder=None, stop=None, **changes):
+    """Train; stop the generator after some epochs if asked to."""
+    model = cases.build(*made, **changes)
+    train = report.training_examples(model, made[1])
+    validation = report.validation_examples(model, made[1])
+    history = []
+    for record in training.fit(model, train, validation, 7, folder):
+        history.append(record)
+        if len(history) == stop:
+            break
+    return model, history
+
+
+def gradients(made, losses: LossConfig, quantized: bool = True) -> set[str]:
+    """Which modules the losses reach; every gradient is finite."""
+    model = cases.started(*made, losses=losses)
+    batch = report.training_examples(model, made[1])
+    pairs = torch.randint(len(batch.cells), (2, 64), generator=torch.Generator().manual_seed(0))
+    found, _ = objective.terms(model, batch, pairs, quantized)
+    objective.total(found, losses).backward()
+    reached: dict[str, bool] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            assert parameter.grad.isfinite().all(), name
+            part = name.split(".")[0]
+            reached[part] = reached.get(part, False) or bool((parameter.grad != 0).any())
+    return {part for part, moved in reached.items() if moved}
+
+
+@pytest.mark.parametrize(
+    ("loss", "parts"),
+    [
+        ("reconstruction", {"encoder", "quantizer", "decoder"}),
+        ("vq", {"encoder", "quantizer"}),
+        ("orthogonality", {"encoder"}),
+        ("informativeness", {"encoder", "quantizer", "partial"}),
+        ("topographic", {"encoder", "quantizer"}),
+        ("families", {"families"}),
+    ],
+)
+def test_each_loss_reaches_its_parts_and_no_other(made, loss, parts):
+    assert gradients(made, only(loss)) == parts
+
+
+def test_without_quantization_no_loss_reaches_the_codes(made):
+    assert gradients(made, cases.LOSSES, quantized=False) == {
+        "encoder",
+        "decoder",
+        "partial",
+        "families",
+    }
+
+
+def test_every_parameter_is_reached(made):
+    model = cases.started(*made)
+    batch = report.training_examples(model, made[1])
+    pairs = torch.randint(len(batch.cells), (2, 64), generator=torch.Generator().manual_seed(0))
+    found, _ = objective.terms(model, batch, pairs, True)
+    objective.total(found, model.config.losses).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert (parameter.grad != 0).any(), name
+
+
+def test_a_loss_of_weight_zero_is_not_computed(made):
+    model = cases.started(*made, losses=only("reconstruction"))
+    batch = report.validation_examples(model, made[1])
+    found, _ = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
+    assert set(found) == {"reconstruction"}
+
+
+def test_the_target_is_the_input_and_has_no_gradient(made):
+    model = cases.started(*made)
+    batch = report.validation_examples(model, made[1])
+    assert not batch.inputs.cells.requires_grad
+    assert not batch.cells.requires_grad
+
+
+def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY", 2)
+    whole, history = run(made)
+    (tmp_path / "run").mkdir()
+    run(made, tmp_path / "run", stop=5)
+    assert (tmp_path / "run/run.pt").is_file()
+    resumed, again = run(made, tmp_path / "run")
+    assert again == history
+    whole.save(tmp_path / "whole.pt")
+    resumed.save(tmp_path / "resumed.pt")
+    assert (tmp_path / "whole.pt").read_bytes() == (tmp_path / "resumed.pt").read_bytes()
+
+
+def test_training_lowers_the_error_of_operators_never_seen(made):
+    _, history = run(cases.source(240), learning_rate=3e-3, batch_size=128)
+    first, best = history[2]["reconstruction"], min(r["reconstruction"] for r in history[2:])
+    assert best < first < 1.0
+
+
+def test_validation_rows_decide_the_epoch_and_nothing_else(made):
+    cleaner, cleaned = made
+    summary = cleaned.aggregated.summary.clone()
+    summary[torch.from_numpy(cleaned.rows("validation"))] *= -3.0
+    other = replace(cleaned, aggregated=replace(cleaned.aggregated, summary=summary))
+    states = []
+    for source in (cleaned, other):
+        model = cases.build(cleaner, source)
+        sets = report.training_examples(model, source), report.validation_examples(model, source)
+        epochs = training.fit(model, *sets, 7, None)
+        scores = [next(epochs) for _ in range(4)]
+        states.append((scores, {k: v.clone() for k, v in model.state_dict().items()}))
+    (one, first), (two, second) = states
+    assert one != two
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_test_and_held_out_rows_change_nothing(made):
+    cleaner, cleaned = made
+    summary, fields_ = cleaned.aggregated.summary.clone(), cleaned.aggregated.fields.clone()
+    unseen = [row for name in ("test", "held_out") for row in cleaned.rows(name)]
+    summary[unseen] = 9.0
+    fields_[unseen] = 9.0
+    changed = replace(cleaned.aggregated, summary=summary, fields=fields_)
+    one, _ = run(made)
+    two, _ = run((cleaner, replace(cleaned, aggregated=changed)))
+    first, second = one.state_dict(), two.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_training_stops_after_the_patience(made):
+    _, history = run(made, patience=1, learning_rate=1.0)
+    assert len(history) < 6
+
+
+def test_the_best_epoch_is_the_one_that_is_kept(made):
+    model, history = run(made)
+    validation = report.validation_examples(model, made[1])
+    pairs = torch.combinations(torch.arange(validation.num_operators)).T
+    kept = training.validation_scores(model, validation, pairs, True)["reconstruction"]
+    assert kept == min(record["reconstruction"] for record in history[2:])
+
+
+def test_training_latents_have_the_stored_statistics(made):
+    model, _ = run(made)
+    batch = report.training_examples(model, made[1])
+    with torch.no_grad():
+        z = model.standardize(model.encoder(batch.inputs))
+    share = (batch.groups / batch.groups.sum(0))[..., None]
+    torch.testing.assert_close((z * share).sum(0), torch.zeros(5, 6), atol=1e-4, rtol=0)
+    torch.testing.assert_close((z.square() * share).sum(0), torch.ones(5, 6), atol=1e-3, rtol=0)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_epoch(made):
+    with pytest.raises(Refusal, match=r"epoch \d+: loss not finite: reconstruction"):
+        run(made, learning_rate=1e30)
+
+
+def test_columns_count_alike_however_many_rows_have_them(made):
+    model = cases.build(*made)
+    batch = report.training_examples(model, made[1])
+    per_cell = batch.cells.mean(0) * sum(map(len, model.layout.columns.values()))
+    torch.testing.assert_close(per_cell, model.layout.weights())
+
+
+def test_a_single_view_takes_no_part_in_a_category_of_spreads_alone(made):
+    cleaner, cleaned = made
+    mapping = cases.mapping(cleaner.kept)
+    spreads = [name for name in mapping["numbers"] if not name.endswith(".mean")]
+    mapping["numbers"] = [name for name in mapping["numbers"] if name.endswith(".mean")]
+    model = Tokenizer(cleaner, mapping | {"spreads": spreads}, cases.CONFIG, 2, 8)
+    weights = report.training_examples(model, cleaned).groups.unflatten(0, (-1, 4))
+    assert (weights[:, :, :5] > 0).all()
+    assert (weights[:, 0, 5] > 0).all()
+    assert (weights[:, 1:, 5] == 0).all()
+
+
+def test_a_code_size_per_level_must_fit_the_number_of_levels():
+    with pytest.raises(ValueError, match="codebook_size: allowed one number or 2"):
+        replace(cases.CONFIG, codebook_size=(8, 8, 8))
+    with pytest.raises(ValueError, match="latent_dim: allowed at most group_embedding_dim"):
+        replace(cases.CONFIG, latent_dim=7)
+
+
+def test_tokens_of_all_operators_carry_names_and_validity(made, tmp_path):
+    model, history = run(made)
+    found = report.encode(model, made[1])
+    assert ((found.tokens == report.NONE).all(1) == ~made[1].metadata.valid).all()
+    report.write(tmp_path / "tokens.h5", found, {})
+    again = report.read(tmp_path / "tokens.h5")
+    assert (again.tokens == found.tokens).all()
+    assert again.names == model.token_names
+    metrics = report.metrics(model, found, history)
+    assert metrics["vqvae/quality"] == 1 - min(r["reconstruction"] for r in history[2:])
+    assert 0 < metrics["vqvae/utilization"] <= 1
