@@ -10,12 +10,13 @@ from torch import Tensor
 
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.fields import bounded, score, valid_steps
-from spinlock.evaluation.intervals import Bootstrap, interval
+from spinlock.evaluation.intervals import Bootstrap, centres, intervals
 from spinlock.rollout import policies
 from spinlock.sampling.theta import Theta
 
 PREDICTORS = ("agent", "persistence", "train_mean", "policy_alone", "noise_floor")
 WINDOWS = ((1, 1), (2, 5), (6, 12), (13, 30), (31, 64))  # steps, both ends included
+SHARES = ("bounded", "quiescent")  # of rollouts, and of frames and channels of the truth
 BANDS = ("low", "mid", "high")
 
 
@@ -94,16 +95,22 @@ def metrics(
     """
     agent = found["agent"]
     result: dict[str, float | int | None] = {"count": len(agent.vrmse)}
-    for name, values in _headline(agent, config).items():
-        median, mean = interval(values, "median", how), interval(values, "mean", how)
+    headline = _headline(agent, config)
+    values = np.stack(list(headline.values()), axis=1)
+    medians, means = intervals(values, "median", how), intervals(values, "mean", how)
+    for name, median, mean in zip(headline, medians, means, strict=True):
         result |= {name: median.value, f"{name}_mean": mean.value}
         result |= {f"{name}_low": median.low, f"{name}_high": median.high}
     for predictor in PREDICTORS[1:]:
-        for name, values in _headline(found[predictor], config).items():
-            result[f"{name}_{predictor}"] = interval(values, "median", how).value
-    result["bounded"] = interval(agent.bounded, "mean", how).value
-    result["quiescent"] = interval(_mean_over_steps(agent.quiescent), "mean", how).value
-    return result
+        others = _headline(found[predictor], config)
+        centre, _ = centres(np.stack(list(others.values()), axis=1), "median", how)
+        result |= {f"{name}_{predictor}": m for name, m in zip(others, _plain(centre), strict=True)}
+    shares = np.stack([agent.bounded, _mean_over_steps(agent.quiescent)], axis=1)
+    return result | dict(zip(SHARES, _plain(centres(shares, "mean", how)[0]), strict=True))
+
+
+def _plain(values: Float[np.ndarray, " D"]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _headline(found: Curves, config: Config) -> dict[str, np.ndarray]:

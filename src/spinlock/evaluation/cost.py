@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from spinlock.noa.model import Agent
 from spinlock.operators.build import build
 from spinlock.sampling.table import Operators
 
@@ -27,3 +28,9 @@ def operator_flops(operators: Operators, row: int) -> int:
     u = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
     draws = operator.chance.at(1, 1, 1, 0)
     return flops(lambda: operator.apply(u, draws))
+
+
+def agent_flops(agent: Agent, operators: Operators) -> int:
+    """Operations of one step of the agent for one operator."""
+    u0 = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
+    return flops(lambda: agent.rollout(operators.take([0]), u0, 1))

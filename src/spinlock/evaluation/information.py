@@ -25,10 +25,10 @@ def mutual_information(a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"]) -> fl
     $\sum_{ab} p_{ab} \log_2 (p_{ab} / p_a p_b)$ over the pairs of symbols that occur together.
     """
     joint = np.bincount(a * (b.max() + 1) + b, minlength=(a.max() + 1) * (b.max() + 1))
-    joint = joint.reshape(a.max() + 1, b.max() + 1) / len(a)
-    independent = joint.sum(1, keepdims=True) * joint.sum(0)
-    seen = joint > 0
-    return float((joint[seen] * np.log2(joint[seen] / independent[seen])).sum())
+    share = joint.reshape(a.max() + 1, b.max() + 1) / len(a)
+    independent = share.sum(1, keepdims=True) * share.sum(0)
+    seen = share > 0
+    return float((share[seen] * np.log2(share[seen] / independent[seen])).sum())
 
 
 def shuffles(seed: int, purpose: str, count: int, num_permutations: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from spinlock import randomness
 
@@ -49,55 +49,68 @@ def interval(values: Float[np.ndarray, " n"], statistic: Statistic, how: Bootstr
         statistic: what is taken over the operators.
         how: resamples and the smallest group.
     """
-    centre, low, high, count = curve(np.asarray(values, dtype=np.float64)[:, None], statistic, how)
-    if np.isnan(centre[0]):
-        return Interval(None, None, None, int(count[0]))
-    return Interval(float(centre[0]), float(low[0]), float(high[0]), int(count[0]))
+    return intervals(np.asarray(values, dtype=np.float64)[:, None], statistic, how)[0]
+
+
+def intervals(
+    values: Float[np.ndarray, "n D"], statistic: Statistic, how: Bootstrap
+) -> list[Interval]:
+    """The same for each column, on the same resamples."""
+    centre, low, high, count = curve(values, statistic, how)
+    return [
+        Interval(None, None, None, int(number))
+        if np.isnan(middle)
+        else Interval(float(middle), float(lower), float(upper), int(number))
+        for middle, lower, upper, number in zip(centre, low, high, count, strict=True)
+    ]
 
 
 def curve(
     values: Float[np.ndarray, "n T"], statistic: Statistic, how: Bootstrap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The same for each column, on the same resamples: (statistic, low, high, count), each [T].
+    """The same as arrays: (statistic, low, high, count), each [T].
 
     A resample without any value is left out; the three are NaN where fewer than
     `how.min_operators` operators have a value.
     """
-    num_operators, num_columns = values.shape
-    count = (~np.isnan(values)).sum(0)
-    enough = count >= how.min_operators
-    nothing = np.full(num_columns, np.nan)
-    centre, low, high = nothing.copy(), nothing.copy(), nothing.copy()
-    if enough.any():
-        rows = resamples(how.seed, num_operators, how.num_resamples)
-        centre[enough] = over_operators(values[None, :, enough], statistic)[0]
-        drawn = np.stack(
-            [over_operators(values[None, r][:, :, enough], statistic)[0] for r in rows]
-        )
-        low[enough] = _quantile(drawn, (1 - CONFIDENCE) / 2)
-        high[enough] = _quantile(drawn, (1 + CONFIDENCE) / 2)
+    columns = np.ascontiguousarray(values.T, dtype=np.float64)
+    centre, count = centres(values, statistic, how)
+    low, high = np.full(len(columns), np.nan), np.full(len(columns), np.nan)
+    rows = resamples(how.seed, values.shape[0], how.num_resamples) if len(values) else None
+    for index in np.flatnonzero(~np.isnan(centre)):
+        drawn = over_operators(columns[index][rows], statistic)
+        low[index] = _quantile(drawn, (1 - CONFIDENCE) / 2)
+        high[index] = _quantile(drawn, (1 + CONFIDENCE) / 2)
     return centre, low, high, count
 
 
+def centres(
+    values: Float[np.ndarray, "n T"], statistic: Statistic, how: Bootstrap
+) -> tuple[Float[np.ndarray, " T"], Int[np.ndarray, " T"]]:
+    """The statistic of each column without an interval, and its count; NaN if there are too few."""
+    count = (~np.isnan(values)).sum(0)
+    centre = over_operators(values.T, statistic)
+    return np.where(count >= how.min_operators, centre, np.nan), count
+
+
 def over_operators(
-    values: Float[np.ndarray, "B n T"], statistic: Statistic
-) -> Float[np.ndarray, "B T"]:
-    """Mean or median along the second axis, NaN left out, +inf counted."""
+    values: Float[np.ndarray, "*b n"], statistic: Statistic
+) -> Float[np.ndarray, "*b"]:
+    """Mean or median along the last axis, NaN left out, +inf counted; NaN if there is nothing."""
     exists = ~np.isnan(values)
-    count = exists.sum(1)
+    count = exists.sum(-1)
     if statistic == "mean":
-        total = np.where(exists, values, 0.0).sum(1)
+        total = np.where(exists, values, 0.0).sum(-1)
         return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    lower = np.take_along_axis(ordered, np.maximum(count - 1, 0)[:, None] // 2, 1)[:, 0]
-    upper = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[1] - 1)[:, None], 1)
-    upper = upper[:, 0]
+    if not values.shape[-1]:
+        return np.full(values.shape[:-1], np.nan)
+    ordered = np.sort(values, axis=-1)  # NaN sorts last
+    places = np.stack([np.maximum(count - 1, 0) // 2, np.minimum(count // 2, values.shape[-1] - 1)])
+    lower, upper = (np.take_along_axis(ordered, p[..., None], -1)[..., 0] for p in places)
     return np.where(count > 0, np.where(lower == upper, lower, (lower + upper) / 2), np.nan)
 
 
-def _quantile(drawn: Float[np.ndarray, "B T"], q: float) -> Float[np.ndarray, " T"]:
+def _quantile(drawn: Float[np.ndarray, " B"], q: float) -> float:
     """An order statistic, not an interpolation: infinite scores stay what they are."""
-    ordered = np.sort(drawn, axis=0)
-    count = (~np.isnan(drawn)).sum(0)
-    position = np.clip(np.rint(q * (count - 1)), 0, None).astype(int)
-    return np.take_along_axis(ordered, position[None], 0)[0]
+    ordered = np.sort(drawn[~np.isnan(drawn)])
+    return float(ordered[round(q * (len(ordered) - 1))])

@@ -141,12 +141,14 @@ def _guesses(
 
 def _with_quality(suffix: str, found: Interval) -> Metrics:
     result = _flat(f"reconstruction{suffix}", found)
-    known = found.value is not None
-    result[f"quality{suffix}"] = 1 - found.value if known else None
+    result[f"quality{suffix}"] = _complement(found.value)
     if not suffix:
-        result["quality_low"] = 1 - found.high if known else None
-        result["quality_high"] = 1 - found.low if known else None
+        result |= {"quality_low": _complement(found.high), "quality_high": _complement(found.low)}
     return result
+
+
+def _complement(value: float | None) -> float | None:
+    return None if value is None else 1 - value
 
 
 def _of_target(values: Float[np.ndarray, "n M"], target: Target, enough: bool) -> Metrics:

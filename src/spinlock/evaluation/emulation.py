@@ -1,0 +1,126 @@
+"""The agent beside the truth: every operator rolled out once, scored and tokenized."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spinlock.evaluation import agent as scores
+from spinlock.evaluation.agent import Curves
+from spinlock.evaluation.views import single_view
+from spinlock.noa.model import Agent
+from spinlock.rollout.engine import Rollout
+from spinlock.rollout.index import Index
+from spinlock.sampling.table import Operators
+from spinlock.tokenizer.model import Tokenizer
+
+T = TypeVar("T")
+SHOWN_CHANNEL = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Everything that scoring a batch of operators needs."""
+
+    operators: Operators
+    index: Index
+    agent: Agent
+    tokenizer: Tokenizer
+    train_mean: Float[Tensor, "T C H W"]
+    shown_steps: tuple[int, ...]  # steps whose frames are kept for pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulation:
+    """What came of rolling the agent out beside n operators."""
+
+    rows: Int[np.ndarray, " n"]  # in the operator table
+    steps: tuple[int, ...]  # shown in pictures
+    curves: dict[str, Curves]  # by predictor
+    tokens: dict[str, Int[np.ndarray, "n S"]]  # of predicted trajectories, by predictor
+    truth: Float[np.ndarray, "n S H W"]  # one channel at the shown steps, realization 0
+    predicted: Float[np.ndarray, "n S H W"]  # the agent's
+
+
+def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
+    """Roll the agent out for some operators and score it beside its baselines.
+
+    The truth is realization 0. All operators go through the agent together, so its last bits
+    depend on which rows come together, and on nothing else.
+    """
+    operators = judge.operators.take(list(rows))
+    truths = [judge.index.read(operators, row) for row in range(len(operators))]
+    u0 = torch.stack([truth.u0 for truth in truths])
+    with torch.no_grad():
+        predicted = judge.agent.rollout(operators, u0, judge.index.steps)
+    found = [
+        _score(judge, operators, row, truths[row], predicted[row]) for row in range(len(operators))
+    ]
+    steady = u0[:, None].expand(-1, judge.index.steps, -1, -1, -1)
+    shown = [step - 1 for step in judge.shown_steps]
+    return Emulation(
+        rows=np.asarray(rows),
+        steps=judge.shown_steps,
+        curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
+        tokens={
+            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner)).numpy()
+            for name, u in (("agent", predicted), ("persistence", steady))
+        },
+        truth=torch.stack([t.u[0, shown, SHOWN_CHANNEL] for t in truths]).numpy(),
+        predicted=predicted[:, shown, SHOWN_CHANNEL].numpy(),
+    )
+
+
+def _score(
+    judge: Judge, operators: Operators, row: int, truth: Rollout, predicted: Tensor
+) -> dict[str, Curves]:
+    """Curves of every predictor on one operator."""
+    steps, bound = judge.index.steps, judge.index.bound
+    predictions = {
+        "agent": predicted,
+        "persistence": scores.persistence(truth.u0, steps),
+        "train_mean": judge.train_mean,
+        "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
+    }
+    found = {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
+    return found | {"noise_floor": scores.noise_floor(truth.u, bound)}
+
+
+def join(parts: Sequence[Emulation]) -> Emulation:
+    """All operators of some batches, in order."""
+    first = parts[0]
+    return Emulation(
+        rows=np.concatenate([p.rows for p in parts]),
+        steps=first.steps,
+        curves={name: scores.stack([p.curves[name] for p in parts]) for name in first.curves},
+        tokens={name: np.concatenate([p.tokens[name] for p in parts]) for name in first.tokens},
+        truth=np.concatenate([p.truth for p in parts]),
+        predicted=np.concatenate([p.predicted for p in parts]),
+    )
+
+
+def mean_trajectory(
+    operators: Operators, index: Index, rows: Sequence[int]
+) -> Float[Tensor, "T C H W"]:
+    """Mean over some operators of their realization 0, at each step."""
+    total = torch.zeros(index.contents.shapes.u[1:], dtype=torch.float64)
+    for row in rows:
+        total += index.read(operators, row).u[0]
+    return (total / len(rows)).float()
+
+
+def in_batches(
+    compute: Callable[[Sequence[int]], T], rows: Sequence[int], size: int, workers: int
+) -> Iterator[T]:
+    """Apply a function to consecutive batches, in order, by some threads.
+
+    What is in a batch does not depend on the number of threads, so the results do not either.
+    """
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(compute, batches)

@@ -1,0 +1,209 @@
+"""The whole evaluation: every score of every group of operators, the scorecard and its tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int
+
+from spinlock import runtime
+from spinlock.evaluation import agent as agent_scores
+from spinlock.evaluation import cost, emulation, identity, scorecard, symbols, vocabulary
+from spinlock.evaluation import tokenizer as tokenizer_scores
+from spinlock.evaluation.codes import Fit
+from spinlock.evaluation.config import Config
+from spinlock.evaluation.consistency import Sources
+from spinlock.evaluation.emulation import Emulation, Judge
+from spinlock.evaluation.intervals import Bootstrap, curve
+from spinlock.evaluation.semantics import Semantics, semantics
+from spinlock.evaluation.views import aggregated_view
+from spinlock.evaluation.vocabulary import Vocabulary
+from spinlock.initial_conditions.families import family
+from spinlock.rollout import stream
+
+Metrics = dict[str, float | int | None]
+ALL = "all"  # the "policy" of all operators together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that came out."""
+
+    metrics: Metrics
+    scorecard: list[scorecard.Row]
+    error_curves: list[dict[str, object]]
+    categories: list[dict[str, object]]
+    vocabulary: Vocabulary
+    semantics: Semantics
+    emulation: Emulation
+
+
+class Evaluation:
+    """The evaluation of some sources under a config; see `run`."""
+
+    def __init__(self, sources: Sources, config: Config, workers: int) -> None:
+        self.sources, self.config, self.workers = sources, config, workers
+        seed = sources.operators.seed
+        self.how = Bootstrap(seed, config.num_bootstraps, config.min_operators)
+        self.pairs = replace(self.how, num_resamples=config.num_pair_bootstraps)
+        self.groups = {"": "test", "val/": "validation"} | {
+            f"held_out/{name}/": name for name in sources.operators.held_out_groups
+        }
+        self.policies = sorted({theta.update_policy for theta in sources.operators.theta})
+
+    def run(self) -> Report:
+        """Everything: the tokenizer's half, then the agent's."""
+        fit = Fit(self.how.seed, "evaluate", self.config.num_init)
+        cleaned, train = self.sources.cleaned, self.sources.cleaned.rows("train")
+        described = vocabulary.describe(self.sources.tokenizer, cleaned.aggregated, train, fit)
+        emulated = self._emulate()
+        metrics = {
+            **self._tokenizer(described),
+            **self._agent(emulated),
+            **self._symbols(emulated, described.isolated),
+            **self._cost(),
+        }
+        criteria = [
+            *scorecard.TOKENIZER,
+            *scorecard.agent_criteria(self.config.headline_steps, self.policies),
+        ]
+        return Report(
+            metrics=metrics,
+            scorecard=[scorecard.judge(criterion, metrics) for criterion in criteria],
+            error_curves=self.error_curves(emulated),
+            categories=tokenizer_scores.by_category(described, cleaned.rows("test"), self.how),
+            vocabulary=described,
+            semantics=semantics(described.target.take(train), len(described.layout.categories)),
+            emulation=emulated,
+        )
+
+    def _tokenizer(self, described: Vocabulary) -> Metrics:
+        metrics: Metrics = {}
+        for prefix, name in self.groups.items():
+            rows = self.sources.cleaned.rows(name)
+            found = tokenizer_scores.metrics(described, rows, self.how, self.pairs)
+            found |= self._leakage(described, rows)
+            if name in ("test", "validation"):
+                found |= self._identity(described, rows[: self.config.num_identity_operators])
+            metrics |= _under(f"{prefix}tokenizer/", found)
+        everyone = np.flatnonzero(self.sources.cleaned.metadata.valid)
+        joint = tokenizer_scores.joint(
+            described, everyone, self.config.num_permutations, self.how.seed
+        )
+        return metrics | _under("tokenizer/", joint)
+
+    def _leakage(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
+        families = [family(self.sources.operators.ic_types[row]) for row in rows]
+        labels = np.unique(families, return_inverse=True)[1]
+        tokens = described.own.tokens[rows][:, ~described.isolated]
+        return identity.leakage(tokens, labels, self.config.num_permutations, self.how)
+
+    def _identity(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
+        """Tokens of the same operators from another u0 with other noise, where none diverged."""
+        again = stream.rollouts(
+            self.sources.operators.take(rows),
+            self.sources.index.folder,
+            draw=1,
+            workers=self.workers,
+        )
+        again = list(runtime.progress(again, len(rows), "identity"))
+        kept = [place for place, rollout in enumerate(again) if not rollout.diverged_at.any()]
+        first = described.own.tokens[rows[kept]]
+        second = np.zeros_like(first)
+        if kept:
+            views = aggregated_view(
+                [again[place] for place in kept], self.sources.tokenizer.cleaner
+            )
+            second = self.sources.tokenizer.encode(views).numpy()
+        num_levels = len(described.sizes)
+        return identity.identity(first, second, described.isolated, num_levels, self.how)
+
+    def _emulate(self) -> Emulation:
+        operators, index = self.sources.operators, self.sources.index
+        rows = np.unique(np.concatenate([operators.rows(name) for name in self.groups.values()]))
+        train = self.sources.cleaned.rows("train")[: self.config.num_mean_operators]
+        steps = [s for s in self.config.headline_steps if s <= index.steps]
+        judge = Judge(
+            operators=operators,
+            index=index,
+            agent=self.sources.agent,
+            tokenizer=self.sources.tokenizer,
+            train_mean=emulation.mean_trajectory(operators, index, train),
+            shown_steps=tuple(steps),
+        )
+        size = self.config.batch_size
+        parts = emulation.in_batches(
+            lambda batch: emulation.emulate(judge, batch), rows.tolist(), size, self.workers
+        )
+        return emulation.join(list(runtime.progress(parts, -(-len(rows) // size), "agent")))
+
+    def _agent(self, emulated: Emulation) -> Metrics:
+        metrics: Metrics = {}
+        for prefix, name in self.groups.items():
+            for policy in (ALL, *self.policies):
+                place = f"{prefix}noa/" if policy == ALL else f"{prefix}noa/{policy}/"
+                curves = self.curves(emulated, name, policy)
+                found = agent_scores.metrics(curves, self.config, self.how)
+                metrics |= _under(place, found)
+        return metrics
+
+    def curves(
+        self, emulated: Emulation, group: str, policy: str
+    ) -> Mapping[str, agent_scores.Curves]:
+        """Curves of the operators of a group that have a policy, by predictor."""
+        places = self.places(emulated, group, policy)
+        return {name: found.take(places) for name, found in emulated.curves.items()}
+
+    def places(self, emulated: Emulation, group: str, policy: str) -> Int[np.ndarray, " n"]:
+        """Positions among the emulated operators of those of a group that have a policy."""
+        operators = self.sources.operators
+        chosen = np.isin(emulated.rows, operators.rows(group))
+        own = np.array([operators.theta[row].update_policy for row in emulated.rows])
+        return np.flatnonzero(chosen & ((own == policy) | (policy == ALL)))
+
+    def _symbols(self, emulated: Emulation, isolated: np.ndarray) -> Metrics:
+        truth = symbols.truth(self.sources.tokenizer, self.sources.cleaned)
+        metrics: Metrics = {}
+        for prefix, name in self.groups.items():
+            rows = self.sources.cleaned.rows(name)
+            places = np.flatnonzero(np.isin(emulated.rows, rows))
+            predicted = {key: tokens[places] for key, tokens in emulated.tokens.items()}
+            real = [tokens[emulated.rows[places]] for tokens in truth]
+            found = symbols.metrics(predicted, real, isolated, self.how)
+            metrics |= _under(f"{prefix}noa/", found)
+        return metrics
+
+    def _cost(self) -> Metrics:
+        operators = self.sources.operators
+        agent = cost.agent_flops(self.sources.agent, operators)
+        test = operators.rows("test")
+        own = [cost.operator_flops(operators, row) for row in test]
+        parameters = sum(p.numel() for p in self.sources.agent.parameters())
+        return {
+            "noa/parameters": parameters,
+            "noa/step_flops": agent,
+            "noa/step_flops_operator": float(np.median(own)) if own else None,
+            "noa/step_flops_ratio": agent / float(np.median(own)) if own else None,
+        }
+
+    def error_curves(self, emulated: Emulation) -> list[dict[str, object]]:
+        """Rows of `error_curves.csv`: median VRMSE by step on the test split."""
+        rows: list[dict[str, object]] = []
+        for policy in (ALL, *self.policies):
+            for predictor, found in self.curves(emulated, "test", policy).items():
+                centre, low, high, _ = curve(found.vrmse, "median", self.how)
+                key = {"predictor": predictor, "policy": policy}
+                rows += [
+                    {"step": step, **key, **_known(median=m, low=lower, high=upper)}
+                    for step, (m, lower, upper) in enumerate(zip(centre, low, high, strict=True), 1)
+                ]
+        return rows
+
+
+def _known(**values: float) -> dict[str, object]:
+    """Cells of a table; empty where there is no number."""
+    return {name: float(value) if np.isfinite(value) else "" for name, value in values.items()}
+
+
+def _under(prefix: str, metrics: Metrics) -> Metrics:
+    return {f"{prefix}{name}": value for name, value in metrics.items()}

@@ -1,0 +1,73 @@
+"""Do the agent's rollouts carry the tokens of the truth?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+
+from spinlock.cleaning.cleanset import CleanSet
+from spinlock.evaluation import information
+from spinlock.evaluation.intervals import Bootstrap, interval
+from spinlock.tokenizer.model import Tokenizer
+
+Metrics = dict[str, float | int | None]
+
+
+def truth(tokenizer: Tokenizer, cleaned: CleanSet) -> list[Int[np.ndarray, "N S"]]:
+    """Tokens of the single views of realization 0 and, if there is one, of realization 1."""
+    with torch.no_grad():
+        return [
+            tokenizer.quantize(tokenizer.latents(cleaned.single(realization)))
+            .tokens.flatten(1)
+            .numpy()
+            for realization in range(min(2, cleaned.realizations))
+        ]
+
+
+def metrics(
+    predicted: Mapping[str, Int[np.ndarray, "n S"]],
+    real: Sequence[Int[np.ndarray, "n S"]],
+    isolated: Bool[np.ndarray, " S"],
+    how: Bootstrap,
+) -> Metrics:
+    """Agreement of tokens of predicted trajectories with those of realization 0 of the truth.
+
+    `token_agreement` is the share of equal tokens, mean over operators, `token_kappa` the same
+    beyond chance (`information.kappa`); INITIAL categories are left out, since u0 is given, and
+    stand apart as `token_agreement_initial`. Beside them the floor `_persistence`, and the ceiling
+    `_ceiling`: tokens of another realization of the truth.
+
+    Args:
+        predicted: tokens by predictor, "agent" and "persistence".
+        real: tokens of the truth, realization 0 first.
+        isolated: tokens of INITIAL categories.
+        how: resamples and the smallest group.
+    """
+    compared = {"": predicted["agent"], "_persistence": predicted["persistence"]}
+    if len(real) > 1:
+        compared["_ceiling"] = real[1]
+    ends = ("", "_low", "_high")
+    names = [f"token_agreement{suffix}{end}" for suffix in compared for end in ends]
+    names += [f"token_kappa{suffix}" for suffix in ("", "_persistence", "_ceiling")]
+    result: Metrics = dict.fromkeys([*names, "token_agreement_initial"])
+    result["token_count"] = len(real[0])
+    if len(real[0]) < how.min_operators:
+        return result
+    for suffix, tokens in compared.items():
+        if not isolated.all():
+            result |= _beside(suffix, tokens[:, ~isolated], real[0][:, ~isolated], how)
+    if isolated.any():
+        same = information.agreement(predicted["agent"][:, isolated], real[0][:, isolated])
+        result["token_agreement_initial"] = float(same.mean())
+    return result
+
+
+def _beside(suffix: str, tokens: np.ndarray, real: np.ndarray, how: Bootstrap) -> Metrics:
+    found = interval(information.agreement(tokens, real), "mean", how)
+    return {
+        f"token_agreement{suffix}": found.value,
+        f"token_agreement{suffix}_low": found.low,
+        f"token_agreement{suffix}_high": found.high,
+        f"token_kappa{suffix}": information.kappa(tokens, real),
+    }

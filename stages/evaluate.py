@@ -1,0 +1,36 @@
+"""Stage `evaluate`: every score of the tokenizer and of the agent, and the scorecard."""
+
+from pathlib import Path
+
+from spinlock import artifacts, params, runtime
+from spinlock.evaluation import consistency, report, scorecard
+from spinlock.evaluation.config import Config
+from spinlock.plots import dashboards, files
+
+
+def main(*paths: Path) -> str:
+    """Read all that was made; write metrics, scorecard, tables and dashboards.
+
+    The paths: table, rollouts, features, clean, categories, tokenizer, tokens, noa and the curves
+    of train-vqvae are read; metrics, scorecard and the folder of plots are written.
+    """
+    *made, curves, metrics, card, plots = paths
+    config = params.load("evaluate", Config)
+    settings = params.load("runtime", runtime.Config)
+    sources = consistency.read(made)
+    history = dashboards.read_curves(curves)
+    evaluation = report.Evaluation(sources, config, settings.num_workers)
+    found = evaluation.run()
+    artifacts.write_metrics(metrics, found.metrics)
+    artifacts.write_table(card, scorecard.table(found.scorecard))
+    artifacts.write_table(plots / "error_curves.csv", found.error_curves)
+    artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
+    for name, figure in dashboards.draw(evaluation, found, history).items():
+        files.save(figure, plots / name)
+    met = [row.met for row in found.scorecard]
+    summary = f"evaluate: {met.count(True)} of {len(met)} criteria met -> {card}"
+    return f"{scorecard.text(found.scorecard)}\n{summary}"
+
+
+if __name__ == "__main__":
+    runtime.run(main)
