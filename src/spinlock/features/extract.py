@@ -69,14 +69,15 @@ def aggregate(per_trajectory: Float[Tensor, "*B R D"]) -> Float[Tensor, "*B 3D"]
     NaN in one realization is NaN in all three.
     """
     count = per_trajectory.shape[-2]
-    mean = per_trajectory.mean(-2)
+    exists = ~per_trajectory.isnan().any(-2)
+    values = torch.where(exists.unsqueeze(-2), per_trajectory, 0)
+    mean = values.mean(-2)
     if count == 1:
-        return single(mean)
-    square = (per_trajectory - mean.unsqueeze(-2)).square().sum(-2) / (count - 1)
-    std = torch.where(square.isnan(), torch.nan, root(square))
+        return single(torch.where(exists, mean, torch.nan))
+    std = root((values - mean.unsqueeze(-2)).square().sum(-2) / (count - 1))
     scaled = mean.abs() > SMALL_MEAN * std
-    ratio = std / torch.where(scaled, mean.abs(), 1)
-    return torch.cat([mean, std, torch.where(scaled, ratio, torch.nan)], -1)
+    ratio = torch.where(scaled, std / torch.where(scaled, mean.abs(), 1), torch.nan)
+    return torch.cat([torch.where(exists, block, torch.nan) for block in (mean, std, ratio)], -1)
 
 
 def single(per_trajectory: Float[Tensor, "*B D"]) -> Float[Tensor, "*B 3D"]:

@@ -9,9 +9,9 @@ NOISE = 1e-11  # as a share of power, with a margin: added to the argument of a 
 
 
 def root(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """√x; 0 with gradient 0, not infinity, where x ≤ 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+    """√x; 0 with gradient 0, not infinity, where x ≤ 0; NaN of NaN."""
+    empty = x <= 0
+    return torch.where(empty, 0, torch.where(empty, 1, x).sqrt())
 
 
 def mean_where(

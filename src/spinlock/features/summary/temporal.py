@@ -40,7 +40,8 @@ def variance_growth(series: Series) -> Float[Tensor, "*B"]:
 
 def acceleration(series: Series) -> Float[Tensor, "*B"]:
     square = deviation(deviation(series.time).square())
-    return 2 * (series.log_energy * square).sum(-1) / square.square().sum()
+    curvature = 2 * (series.log_energy * square).sum(-1) / square.square().sum()
+    return curvature * series.steps
 
 
 def _periodogram(series: Series) -> tuple[Float[Tensor, "*B F"], Float[Tensor, "F"]]:
@@ -161,8 +162,8 @@ TABLE: tuple[tuple[Callable[[Series], Tensor], int, str, str, str], ...] = (
     (
         acceleration,
         3,
-        "2 c of the least-squares parabola a + b t + c t^2 of x_t",
-        "nats per step^2",
+        "2 c T, c of the least-squares parabola a + b t + c t^2 of x_t",
+        "nats per step",
         "Gauss 1809",
     ),
     (

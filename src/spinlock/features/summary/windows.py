@@ -2,7 +2,7 @@
 
 A window has w = T/8, T/4 or T/2 steps (rounded down, at least 2) and rolls by one step; m_j, s_j
 and b_j are mean, standard deviation and slope of x_t = ln E_t inside the window that starts at j;
-a_j the mean activity inside it.
+a_j the mean activity inside it; r_t is what the least-squares line leaves of x_t.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,8 @@ def compute(series: Series, absent: Float[Tensor, "*B"]) -> Iterator[Float[Tenso
 def _statistics(series: Series, width: int) -> Iterator[Float[Tensor, "*B"]]:
     x = series.log_energy.unfold(-1, width, 1)
     level, spread = x.mean(-1), root(variance(x))
-    yield ((spread.mean(-1) + JUMP) / (root(variance(series.log_energy)) + JUMP)).log10()
+    inside = root(variance(series.remainder.unfold(-1, width, 1))).mean(-1)
+    yield ((inside + JUMP) / (root(variance(series.remainder)) + JUMP)).log10()
     yield root(variance(spread)) / (spread.mean(-1) + JUMP)
     shift = (level[..., width:] - level[..., :-width]).abs().amax(-1)
     yield ((shift + JUMP) / (root(spread.square().mean(-1)) + JUMP)).log10()
@@ -46,9 +47,9 @@ def _lines() -> Iterator[tuple[str, str, str, str]]:
         ours = "ours"
         yield (
             f"{name}_deviation",
-            f"log10((mean s_j + 1e-7) / (std x + 1e-7)), {width}",
+            f"log10((mean of the deviations of r_t inside + 1e-7) / (std r + 1e-7)), {width}",
             "decades",
-            "after Hurst 1951",
+            "after Peng et al. 1994",
         )
         yield (
             f"{name}_unevenness",

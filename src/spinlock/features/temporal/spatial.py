@@ -101,7 +101,7 @@ def _curvature(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
     scale = (mean_square / mean_square_gradient).sqrt()
     return {
         "laplacian_scale": scale.log10() - _log10(SCALE),
-        "laplacian_skewness": _mean(square * fields.laplacian) / mean_square**1.5,
+        "laplacian_skewness": _mean(square * fields.laplacian) / (mean_square * mean_square.sqrt()),
         "laplacian_kurtosis": (_mean(square.square()) / mean_square.square()).log10(),
     }
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from spinlock.features.declare import columns, statistic
 from spinlock.features.fields import Fields, Modes
-from spinlock.features.numerics import NOISE, root, slope
+from spinlock.features.numerics import NOISE, root, slope, variance
 
 BANDS = (1.0, 2.0, 4.0, 8.0, 16.0, torch.inf)  # edges of the five bands, octaves
 ANNULI = (
@@ -32,8 +32,9 @@ ROLL_OFF = 0.85
 def compute(fields: Fields) -> Float[Tensor, "*B C 27"]:
     """The columns of every channel, as in `COLUMNS`; NaN where undefined."""
     modes, power = fields.modes, fields.power
-    found = _bands(power, modes) | _peak(power, modes) | _spread(power, modes)
-    found |= _disorder(power, modes) | _annuli(power, modes)
+    log = (power + NOISE).log()
+    found = _bands(power, log, modes) | _disorder(power, log, modes)
+    found |= _peak(power, modes) | _spread(power, modes) | _annuli(power, modes)
     return fields.masked(torch.stack([found[statistic(column)] for column in COLUMNS], -1))
 
 
@@ -43,16 +44,17 @@ def slices(modes: Modes, edges: tuple[float, ...]) -> tuple[slice, ...]:
     return tuple(modes.slice(low, high) for low, high in pairwise(edges))
 
 
-def _bands(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+def _bands(
+    power: Float[Tensor, "*B M"], log: Float[Tensor, "*B M"], modes: Modes
+) -> dict[str, Float[Tensor, "*B"]]:
     found = {}
     for number, band in enumerate(slices(modes, BANDS), 1):
         inside = power[..., band]
         share = (_share(inside) + NOISE).log10()
         maximum = inside.amax(-1) if inside.shape[-1] else share  # NaN
-        square = inside.square().sum(-1) + NOISE**2
         found[f"band_{number}_mean"] = share
         found[f"band_{number}_max"] = (maximum + NOISE).log10() - share
-        found[f"band_{number}_std"] = square.log10() - 2 * share
+        found[f"band_{number}_std"] = root(variance(log[..., band])) / math.log(10)
     return found
 
 
@@ -78,15 +80,16 @@ def _spread(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tenso
     }
 
 
-def _disorder(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+def _disorder(
+    power: Float[Tensor, "*B M"], log: Float[Tensor, "*B M"], modes: Modes
+) -> dict[str, Float[Tensor, "*B"]]:
     """Flatness and entropy over the waves that every grid from 32² on resolves."""
     (resolved,) = slices(modes, (1.0, RESOLVED))
-    p = power[..., resolved] + NOISE
-    share = p / p.sum(-1, keepdim=True)
-    log, nats = share.log(), math.log(share.shape[-1])
+    p, log = power[..., resolved] + NOISE, log[..., resolved]
+    total, waves = p.sum(-1), math.log(p.shape[-1])
     return {
-        "flatness": (log.mean(-1) + nats) / math.log(10),
-        "entropy": -(share * log).sum(-1) / nats,
+        "flatness": (log.mean(-1) - total.log() + waves) / math.log(10),
+        "entropy": (total.log() - (p * log).sum(-1) / total) / waves,
     }
 
 
@@ -94,14 +97,15 @@ def _annuli(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tenso
     found = [annulus for annulus in slices(modes, ANNULI) if annulus.stop > annulus.start]
     share = torch.stack([power[..., annulus].sum(-1) for annulus in found], -1)
     lower = torch.stack([modes.k[annulus.start] for annulus in found])
-    low, mid, high = (_share(power[..., s]) for s in slices(modes, (1.0, LOW, HIGH, torch.inf)))
+    parts = slices(modes, (1.0, LOW, HIGH, torch.inf))
+    low, mid, high = ((_share(power[..., part]) + NOISE).log10() for part in parts)
     resolved = sum(annulus.stop <= slices(modes, (1.0, RESOLVED))[0].stop for annulus in found)
     waves = torch.tensor([a.stop - a.start for a in found[:resolved]]).to(power)
     k = torch.stack([modes.k[annulus].mean() for annulus in found[:resolved]])
     density = share[..., :resolved] / waves + NOISE
     return {
-        "low_mid_ratio": ((low + NOISE) / (mid + NOISE)).log10(),
-        "mid_high_ratio": ((mid + NOISE) / (high + NOISE)).log10(),
+        "low_mid_ratio": low - mid,
+        "mid_high_ratio": mid - high,
         "slope": slope(density.log10(), k.log10()),
         "roll_off": _roll_off(share, torch.cat([lower, modes.k[-1:]])),
     }
@@ -136,8 +140,7 @@ def _band_lines() -> list[tuple[str, str, str, str]]:
             ),
             (
                 f"band_{number}_std",
-                "log10((sum P^2 + e^2) / (S + e)^2) = log10((1 + (std P / mean P)^2) / waves), "
-                + band,
+                f"standard deviation of log10(P + e) over the waves, {band}",
                 "decades",
                 "Bell & Dean 1970",
             ),
