@@ -6,55 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+import evaluation_case as case
 import synthetic_features as synthetic
 from spinlock.cleaning import cleanset, fitting
 from spinlock.evaluation import tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
-from spinlock.tokenizer import initialization, scores
-from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig
-from spinlock.tokenizer.examples import examples
-from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer import scores
 
 HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
 FIT = Fit(seed=1, purpose="test", num_init=1)
-CONFIG = Config(
-    group_embedding_dim=6,
-    group_hidden_dim=4,
-    group_temporal_channels=4,
-    group_temporal_blocks=1,
-    field_channels=(4,),
-    field_dim=2,
-    decoder_hidden_dim=4,
-    temporal_bins=4,
-    num_levels=2,
-    codebook_size=8,
-    latent_dim=4,
-    ema_decay=0.9,
-    commitment=0.25,
-    reset_below=0.0,
-    losses=LossConfig(
-        reconstruction=1.0,
-        vq=1.0,
-        orthogonality=0.0,
-        orthogonality_target=0.15,
-        informativeness=0.0,
-        topographic=0.0,
-        topographic_pre=0.3,
-        topographic_pairs=8,
-        families=0.0,
-    ),
-    families=FamilyConfig(
-        summary_hidden=(4,), summary_dim=4, temporal_channels=4, temporal_blocks=1, temporal_dim=4
-    ),
-    single_view_weight=0.0,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    batch_size=64,
-    warmup_epochs=0,
-    epochs=1,
-    patience=1,
-)
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +30,8 @@ def cleaned():
 
 @pytest.fixture(scope="module")
 def model(cleaned):
-    """A tokenizer as it stands after k-means, before any step."""
     cleaner, everything = cleaned
-    kept = cleaner.kept
-    mapping = {"initial_0": kept["initial"], "a": kept["summary"], "b": kept["temporal"]}
-    channels, steps = everything.aggregated.fields.shape[1], everything.aggregated.temporal.shape[1]
-    built = Tokenizer(cleaner, mapping, CONFIG, channels, steps)
-    initialization.draw(built, 1)
-    batch = examples(built, [everything.aggregated.take(everything.rows("train"))], 0.0)
-    initialization.start_from_principal_axes(built, batch.inputs.cells, batch.inputs.exists)
-    with torch.no_grad():
-        latents = built.encoder(batch.inputs)
-    initialization.start_codes(built, latents, batch.groups, 1)
-    return built.eval()
+    return case.fitted(cleaner, everything)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from spinlock import artifacts
+from spinlock import artifacts, params
 from spinlock.cleaning import cleanset
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.noa import model as noa
@@ -56,16 +56,24 @@ def read(paths: Sequence[Path]) -> Sources:
         index=open_rollouts(rollouts),
         cleaned=cleanset.read(clean),
         tokenizer=model.load(tokenizer),
-        agent=noa.load_noa(agent),
+        agent=noa.load(agent),
     )
     check(sources)
     with artifacts.reading(features, "features") as source:
         columns = {family: source.columns(RAW[family]) for family in FAMILIES}
     sources.tokenizer.cleaner.check(columns, str(features))
-    check_categories(sources.tokenizer, artifacts.read_json(categories)["categories"], categories)
+    check_categories(sources.tokenizer, _mapping(categories), categories)
     expected = report.encode(sources.tokenizer, sources.cleaned)
     check_tokens(expected.tokens, report.read(tokens).tokens, tokens)
     return sources
+
+
+def _mapping(path: Path) -> dict[str, list[str]]:
+    """Columns of each category in a file that `discover-categories` wrote."""
+    tree = artifacts.read_json(path)
+    if not isinstance(tree, dict):
+        raise Refusal(f"{path}: expected categories, found {type(tree).__name__}")
+    return params.parse("categories", tree, dict[str, list[str]], path)
 
 
 def check(sources: Sources) -> None:

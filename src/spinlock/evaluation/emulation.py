@@ -1,7 +1,6 @@
 """The agent beside the truth: every operator rolled out once, scored and tokenized."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,7 +11,8 @@ from torch import Tensor
 
 from spinlock.evaluation import agent as scores
 from spinlock.evaluation.agent import Curves
-from spinlock.evaluation.views import single_view
+from spinlock.noa import parallel
+from spinlock.noa.losses import single_view
 from spinlock.noa.model import Agent
 from spinlock.rollout.engine import Rollout
 from spinlock.rollout.index import Index
@@ -56,8 +56,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     operators = judge.operators.take(list(rows))
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
-    with torch.no_grad():
-        predicted = judge.agent.rollout(operators, u0, judge.index.steps)
+    predicted = judge.agent.rollout(operators, u0, judge.index.steps)
     found = [
         _score(judge, operators, row, truths[row], predicted[row]) for row in range(len(operators))
     ]
@@ -68,7 +67,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
         steps=judge.shown_steps,
         curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
         tokens={
-            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner)).numpy()
+            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer)).numpy()
             for name, u in (("agent", predicted), ("persistence", steady))
         },
         truth=torch.stack([t.u[0, shown, SHOWN_CHANNEL] for t in truths]).numpy(),
@@ -105,13 +104,15 @@ def join(parts: Sequence[Emulation]) -> Emulation:
 
 
 def mean_trajectory(
-    operators: Operators, index: Index, rows: Sequence[int]
+    operators: Operators, index: Index, rows: Iterable[int]
 ) -> Float[Tensor, "T C H W"]:
     """Mean over some operators of their realization 0, at each step."""
     total = torch.zeros(index.contents.shapes.u[1:], dtype=torch.float64)
+    count = 0
     for row in rows:
         total += index.read(operators, row).u[0]
-    return (total / len(rows)).float()
+        count += 1
+    return (total / count).float()
 
 
 def in_batches(
@@ -122,5 +123,5 @@ def in_batches(
     What is in a batch does not depend on the number of threads, so the results do not either.
     """
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
-    with ThreadPoolExecutor(workers) as pool:
+    with parallel.threads(workers) as pool:
         yield from pool.map(compute, batches)

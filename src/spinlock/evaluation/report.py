@@ -100,13 +100,13 @@ class Evaluation:
 
     def _identity(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
         """Tokens of the same operators from another u0 with other noise, where none diverged."""
-        again = stream.rollouts(
+        replayed = stream.rollouts(
             self.sources.operators.take(rows),
             self.sources.index.folder,
             draw=1,
             workers=self.workers,
         )
-        again = list(runtime.progress(again, len(rows), "identity"))
+        again = list(runtime.progress(replayed, len(rows), "identity"))
         kept = [place for place, rollout in enumerate(again) if not rollout.diverged_at.any()]
         first = described.own.tokens[rows[kept]]
         second = np.zeros_like(first)

@@ -1,7 +1,5 @@
 """The tokenizer's scores on some operators, each beside what no skill and what no loss gives."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -205,7 +203,9 @@ def _square(condensed: torch.Tensor) -> Float[np.ndarray, "n n"]:
     return squareform(condensed.numpy())
 
 
-def joint(vocabulary: Vocabulary, rows: Sequence[int], num_permutations: int, seed: int) -> Metrics:
+def joint(
+    vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], num_permutations: int, seed: int
+) -> Metrics:
     """Bits that the tokens of an operator carry together, on many operators: see `information`."""
     tokens = vocabulary.own.tokens[rows]
     order = information.shuffles(seed, "joint_entropy", len(tokens), num_permutations)

@@ -1,0 +1,176 @@
+"""A small finished run to evaluate: rollouts, features, a tokenizer after k-means, and an agent."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import operator_cases
+from spinlock import store
+from spinlock.cleaning import cleanset, fitting, raw
+from spinlock.evaluation.config import Config
+from spinlock.evaluation.consistency import Sources
+from spinlock.features import files
+from spinlock.features import shards as feature_shards
+from spinlock.features.config import Config as ExtractConfig
+from spinlock.rollout import shards
+from spinlock.rollout.config import Config as GenerateConfig
+from spinlock.rollout.index import Index, open_rollouts
+from spinlock.sampling.table import Operators
+from spinlock.tokenizer import initialization
+from spinlock.tokenizer.config import Config as TokenizerConfig
+from spinlock.tokenizer.config import FamilyConfig, LossConfig
+from spinlock.tokenizer.examples import examples
+from spinlock.tokenizer.model import Tokenizer
+
+SPLITS = ("train", "train", "train", "validation", "test", "held_out")
+LABELS = ("band_limited_low", "sinusoids", "localized")
+STEPS, CHANNELS, GRID = 8, 3, 16
+CONFIG = Config(
+    num_bootstraps=100,
+    num_pair_bootstraps=20,
+    num_permutations=2,
+    min_operators=8,
+    headline_steps=(1, 4, 64),
+    num_identity_operators=10,
+    num_mean_operators=5,
+    batch_size=4,
+    valid_vrmse=0.5,
+    num_init=1,
+)
+TOKENIZER = TokenizerConfig(
+    group_embedding_dim=6,
+    group_hidden_dim=4,
+    group_temporal_channels=4,
+    group_temporal_blocks=1,
+    field_channels=(4,),
+    field_dim=2,
+    decoder_hidden_dim=4,
+    temporal_bins=4,
+    num_levels=2,
+    codebook_size=8,
+    latent_dim=4,
+    ema_decay=0.9,
+    commitment=0.25,
+    reset_below=0.0,
+    losses=LossConfig(
+        reconstruction=1.0,
+        vq=1.0,
+        orthogonality=0.0,
+        orthogonality_target=0.15,
+        informativeness=0.0,
+        topographic=0.0,
+        topographic_pre=0.3,
+        topographic_pairs=8,
+        families=0.0,
+    ),
+    families=FamilyConfig(
+        summary_hidden=(4,), summary_dim=4, temporal_channels=4, temporal_blocks=1, temporal_dim=4
+    ),
+    single_view_weight=0.0,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    batch_size=64,
+    warmup_epochs=0,
+    epochs=1,
+    patience=1,
+)
+
+
+class Agent(nn.Module):
+    """An agent whose predictions are given by a function of the operators and u0."""
+
+    def __init__(self, predict: Callable[[Operators, Tensor, int], Tensor]) -> None:
+        super().__init__()
+        self.predict = predict
+        self.weight = nn.Parameter(torch.zeros(CHANNELS, CHANNELS, 1, 1))
+
+    def rollout(self, operators: Operators, u0: Tensor, steps: int) -> Tensor:
+        unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
+        return self.predict(operators, unmoved, steps)
+
+
+def oracle(index: Index) -> Agent:
+    """An agent that knows realization 0."""
+    return Agent(
+        lambda operators, u0, steps: torch.stack(
+            [index.read(operators, row).u[0, :steps] for row in range(len(operators))]
+        )
+    )
+
+
+def idle() -> Agent:
+    """An agent that never changes anything."""
+    return Agent(lambda operators, u0, steps: u0[:, None].expand(-1, steps, -1, -1, -1))
+
+
+def table(count: int = 72) -> Operators:
+    """Operators of two policies and three initial conditions, a sixth of them held out."""
+    thetas = [
+        operator_cases.theta(
+            update_policy=("convex", "residual")[row % 2],
+            kernel_size=(1, 3, 5)[row % 3],
+            noise_scale=0.01 * (1 + row % 7),
+            dropout_rate=0.0,
+            alpha=0.2 + 0.6 * row / count,
+            dt=0.5,
+        )
+        for row in range(count)
+    ]
+    split = tuple(SPLITS[row // 2 % len(SPLITS)] for row in range(count))
+    return operator_cases.table(
+        *thetas,
+        ic_types=tuple(LABELS[row // 4 % 3] for row in range(count)),
+        split=split,
+        held_out=(np.array(split) == "held_out")[:, None],
+        held_out_groups=("theta_corner",),
+        grid_size=GRID,
+    )
+
+
+def sources(folder: Path) -> Sources:
+    """The whole run, with the agent that knows the truth."""
+    operators = table()
+    settings = GenerateConfig(
+        steps=STEPS, realizations=2, bound=1e3, store="all", precision="float32", shard_size=8
+    )
+    paths = store.fill(shards.plan(operators, settings), shards.compute, folder / "s", 1, "test")
+    shards.assemble(operators, settings, paths, folder / "rollouts")
+    index = open_rollouts(folder / "rollouts")
+    groups = ExtractConfig(summary_groups=("temporal",), temporal_groups=("spatial", "spectral"))
+    plan = feature_shards.plan(operators, index, groups)
+    paths = store.fill(plan, feature_shards.compute, folder / "s", 1, "test")
+    files.write(folder / "f.h5", operators, feature_shards.read(paths), index, groups)
+    features = raw.read(folder / "f.h5")
+    train = features.aggregated.take(features.metadata.rows("train"))
+    thresholds = fitting.Config(
+        max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
+    )
+    cleaned = cleanset.clean(features, fitting.fit(train, features.names, thresholds))
+    tokenizer = fitted(fitting.fit(train, features.names, thresholds), cleaned)
+    return Sources(
+        operators=operators, index=index, cleaned=cleaned, tokenizer=tokenizer, agent=oracle(index)
+    )
+
+
+def fitted(cleaner, cleaned: cleanset.CleanSet) -> Tokenizer:
+    """A tokenizer as it stands after k-means, before any step of training."""
+    kept = cleaner.kept
+    mapping = {"initial_0": kept["initial"], "a": kept["summary"], "b": kept["temporal"]}
+    channels, steps = cleaned.aggregated.fields.shape[1], cleaned.aggregated.temporal.shape[1]
+    built = Tokenizer(cleaner, mapping, TOKENIZER, channels, steps)
+    initialization.draw(built, 1)
+    batch = examples(built, [cleaned.aggregated.take(cleaned.rows("train"))], 0.0)
+    initialization.start_from_principal_axes(built, batch.inputs.cells, batch.inputs.exists)
+    with torch.no_grad():
+        latents = built.encoder(batch.inputs)
+    initialization.start_codes(built, latents, batch.groups, 1)
+    return built.eval()
+
+
+def with_agent(given: Sources, agent: Agent) -> Sources:
+    """The same run with another agent."""
+    return replace(given, agent=agent)

@@ -1,0 +1,182 @@
+"""The whole evaluation of a small run: perfect and idle agents, groups, threads, refusals."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+import evaluation_case as case
+from spinlock.evaluation import consistency, emulation, scorecard, views
+from spinlock.evaluation.agent import PREDICTORS
+from spinlock.evaluation.report import Evaluation
+from spinlock.plots import dashboards
+from spinlock.refusals import Refusal
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    return case.sources(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def evaluation(sources):
+    return Evaluation(sources, case.CONFIG, workers=1)
+
+
+@pytest.fixture(scope="module")
+def report(evaluation):
+    return evaluation.run()
+
+
+@pytest.fixture(scope="module")
+def idle(sources):
+    return Evaluation(case.with_agent(sources, case.idle()), case.CONFIG, workers=1).run()
+
+
+GROUPS = ("", "val/", "held_out/theta_corner/")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_agent_that_is_the_truth_has_no_error_and_the_truths_tokens(report, group):
+    found = report.metrics
+    assert found[f"{group}noa/count"] == 12
+    for name in ("vrmse_1", "vrmse_4", "mse_4", "spectral_error_high", "vrmse_2_to_5"):
+        assert found[f"{group}noa/{name}"] == 0
+    assert found[f"{group}noa/valid_steps"] == case.STEPS + 1
+    assert found[f"{group}noa/bounded"] == 1
+    assert found[f"{group}noa/token_agreement"] == 1
+    assert found[f"{group}noa/token_agreement_initial"] == 1
+    assert found[f"{group}noa/token_kappa"] == pytest.approx(1)
+    assert found[f"{group}noa/token_kappa_ceiling"] < 1
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_idle_agent_is_persistence(idle, group):
+    found = idle.metrics
+    for name in ("vrmse_1", "vrmse_4", "mse_1", "valid_steps", "spectral_octaves_low"):
+        assert found[f"{group}noa/{name}"] == found[f"{group}noa/{name}_persistence"]
+    assert found[f"{group}noa/vrmse_4"] > 0
+    assert found[f"{group}noa/token_kappa"] == found[f"{group}noa/token_kappa_persistence"]
+    assert found[f"{group}noa/token_kappa"] < 1
+
+
+def test_nothing_but_the_agents_scores_depends_on_the_agent(report, idle):
+    agents = {name for name in report.metrics if report.metrics[name] != idle.metrics[name]}
+    endings = tuple(f"_{name}" for name in (*PREDICTORS[1:], "ceiling"))
+    assert agents
+    assert all("noa/" in name and not name.endswith(endings) for name in agents)
+
+
+def test_policies_share_out_the_operators_and_small_groups_are_null(report):
+    counts = [report.metrics[f"noa/{policy}/count"] for policy in ("convex", "residual")]
+    assert sum(counts) == report.metrics["noa/count"]
+    assert max(counts) < case.CONFIG.min_operators
+    assert report.metrics["noa/residual/vrmse_1"] is None
+    assert report.metrics["noa/vrmse_64"] is None
+
+
+def test_the_floors_are_where_they_must_be(report):
+    found = report.metrics
+    assert 0 < found["noa/vrmse_1_noise_floor"] < found["noa/vrmse_1_persistence"]
+    assert found["tokenizer/reconstruction"] < found["tokenizer/reconstruction_train_mean"]
+    assert found["tokenizer/identity_count"] == 10
+    assert found["tokenizer/identity_within"] > found["tokenizer/identity_between"]
+    assert found["tokenizer/entropy_joint"] > 0
+    assert found["noa/parameters"] == 9
+    assert found["noa/step_flops"] == 2 * 9 * case.GRID**2
+
+
+def test_the_same_rollouts_give_the_tokens_of_the_data(sources, report):
+    rows = sources.cleaned.rows("test")
+    rollouts = [sources.index.read(sources.operators, row) for row in rows]
+    tokens = sources.tokenizer.encode(
+        views.aggregated_view(rollouts, sources.tokenizer.cleaner)
+    ).numpy()
+    np.testing.assert_array_equal(tokens, report.vocabulary.own.tokens[rows])
+
+
+def test_every_operator_outside_training_is_emulated_once(sources, report):
+    split = np.array(sources.operators.split)
+    np.testing.assert_array_equal(report.emulation.rows, np.flatnonzero(split != "train"))
+
+
+def test_threads_change_no_bit_and_no_order(sources, report):
+    judge = emulation.Judge(
+        operators=sources.operators,
+        index=sources.index,
+        agent=sources.agent,
+        tokenizer=sources.tokenizer,
+        train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
+        shown_steps=(1, 4),
+    )
+    rows = report.emulation.rows.tolist()[:10]
+    one, two = (
+        emulation.join(list(emulation.in_batches(partial(emulation.emulate, judge), rows, 3, n)))
+        for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one.rows, rows)
+    for name, found in one.curves.items():
+        np.testing.assert_array_equal(found.vrmse, two.curves[name].vrmse)
+    for name, tokens in one.tokens.items():
+        np.testing.assert_array_equal(tokens, two.tokens[name])
+
+
+def test_the_mean_trajectory_is_the_mean_of_first_realizations(sources):
+    found = emulation.mean_trajectory(sources.operators, sources.index, [0, 1])
+    both = [sources.index.read(sources.operators, row).u[0].double() for row in (0, 1)]
+    np.testing.assert_allclose(found, (both[0] + both[1]) / 2, atol=1e-6)
+
+
+def test_tables_and_scorecard_are_complete(report):
+    steps = {row["step"] for row in report.error_curves}
+    assert steps == set(range(1, case.STEPS + 1))
+    assert {row["predictor"] for row in report.error_curves} == set(PREDICTORS)
+    assert {row["policy"] for row in report.error_curves} == {"all", "convex", "residual"}
+    assert [row["category"] for row in report.categories] == ["initial_0", "a", "b"]
+    judged = {row.metric: row.met for row in report.scorecard}
+    assert judged["noa/vrmse_1"] is True
+    assert judged["noa/vrmse_64"] is None
+    assert len(scorecard.text(report.scorecard).splitlines()) == len(report.scorecard) + 1
+
+
+def test_correlations_of_categories_are_symmetric_shares(report):
+    found = report.semantics
+    np.testing.assert_allclose(found.correlation, found.correlation.T)
+    assert (found.association >= 0).all()
+    assert found.association.max() <= 1 + 1e-9
+    counts = np.bincount(found.category_of)
+    assert counts.tolist() == [row["columns"] for row in report.categories]
+
+
+def test_dashboards_are_drawn(evaluation, report):
+    epochs = np.linspace(1, 0.5, 5)
+    curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
+    figures = dashboards.draw(evaluation, report, curves)
+    assert sorted(figures) == ["agent.png", "engineering.png", "semantic.png"]
+
+
+def test_missing_curves_are_refused(tmp_path):
+    with pytest.raises(Refusal, match=r"no curve perplexity\.tsv"):
+        dashboards.read_curves(tmp_path)
+
+
+def test_files_of_different_runs_are_refused(sources, tmp_path):
+    consistency.check(sources)
+    with pytest.raises(Refusal, match="the table has 71 operators"):
+        consistency.check(replace(sources, operators=sources.operators.take(range(71))))
+    moved = replace(sources.operators, split=sources.operators.split[::-1])
+    with pytest.raises(Refusal, match="differ in their splits"):
+        consistency.check(replace(sources, operators=moved))
+    columns = {**sources.cleaned.columns, "summary": ("other",)}
+    with pytest.raises(Refusal, match="summary columns"):
+        consistency.check(replace(sources, cleaned=replace(sources.cleaned, columns=columns)))
+    with pytest.raises(Refusal, match="categories are not those"):
+        consistency.check_categories(sources.tokenizer, {"a": ["x"]}, tmp_path)
+    tokens = np.zeros((200, 4), dtype=int)
+    other = tokens.copy()
+    other.flat[:9] = 1
+    with pytest.raises(Refusal, match="tokens are not those"):
+        consistency.check_tokens(tokens, other, tmp_path)
+    other.flat[8] = 0
+    consistency.check_tokens(tokens, other, tmp_path)
