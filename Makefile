@@ -33,7 +33,7 @@ bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/res
 	PYTHONPATH=src python benchmarks/run.py
 
 lock-is-current: $(READY)  ## fails if dvc.lock is not what the code and parameters here would give
-	PYTHONPATH=src python -m spinlock.check --lock
+	python .ci/lock_is_current.py
 
 setup: $(READY)
 

@@ -159,6 +159,11 @@ class Source:
         """Units of a dataset: one for all, or one a column."""
         return tuple(json.loads(self._file[name].attrs["units"]))
 
+    def layout(self, name: str) -> tuple[tuple[int, ...], str, str]:
+        """Shape, axes and type of a dataset."""
+        data = self._file[name]
+        return data.shape, data.attrs["axes"], str(data.dtype)
+
     def names(self) -> list[str]:
         """Paths of all datasets, sorted."""
         found: list[str] = []
@@ -268,8 +273,8 @@ def save_checkpoint(path: Path, kind: str, payload: Mapping[str, object]) -> Non
         torch.save({"kind": kind, "schema": SCHEMA, **payload}, file)
 
 
-def load_checkpoint(path: Path, kind: str) -> dict:
-    """Load a checkpoint without executing any code in it.
+def load_checkpoint(path: Path, kind: str | None = None) -> dict:
+    """Load a checkpoint without executing any code in it; of any kind if none is asked for.
 
     Raises:
         Refusal: missing, damaged, or of another kind or schema.
@@ -280,7 +285,12 @@ def load_checkpoint(path: Path, kind: str) -> dict:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises zip, pickle, runtime and end-of-file errors alike
         raise Refusal(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
-    found = (payload.get("kind"), payload.get("schema")) if isinstance(payload, dict) else None
-    if found != (kind, SCHEMA):
-        raise Refusal(f"{path}: expected {kind} of schema {SCHEMA}, found {found}")
+    if not isinstance(payload, dict) or not {"kind", "schema"} <= set(payload):
+        raise Refusal(f"{path}: a foreign checkpoint")
+    found = payload["kind"], payload["schema"]
+    if found != (kind or found[0], SCHEMA):
+        raise Refusal(
+            f"{path}: expected {kind or 'a checkpoint'} of schema {SCHEMA}, "
+            f"found {found[0]} of schema {found[1]}"
+        )
     return payload

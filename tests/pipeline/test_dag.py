@@ -1,10 +1,11 @@
-"""`dvc.yaml` says the truth: deps are import closures, params are what is read, outs what is written."""
+"""`dvc.yaml` says the truth: deps are import closures, params what is read, outs what is written."""
 
 import ast
 import re
 
 import pytest
 import yaml
+
 from closure import ROOT, closure, expand
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -1,0 +1,72 @@
+"""Check the whole of params.yaml before any work starts: `python -m spinlock.check`."""
+
+import sys
+from pathlib import Path
+
+from spinlock import params, runtime
+from spinlock.categories import partition
+from spinlock.cleaning import fitting
+from spinlock.evaluation import config as evaluation
+from spinlock.features import config as features
+from spinlock.noa import config as noa
+from spinlock.refusals import Refusal
+from spinlock.rollout import config as rollout
+from spinlock.sampling import config as sampling
+from spinlock.tokenizer import config as tokenizer
+
+SECTIONS: dict[str, type] = {
+    "seed": int,
+    "sample": sampling.Config,
+    "generate": rollout.Config,
+    "extract": features.Config,
+    "clean": fitting.Config,
+    "discover_categories": partition.Config,
+    "train_vqvae": tokenizer.Config,
+    "train_noa": noa.Config,
+    "evaluate": evaluation.Config,
+    "runtime": runtime.Config,
+}
+
+
+def check(path: Path) -> None:
+    """Parse every section of the file, and look at what no section can see alone.
+
+    Raises:
+        Refusal: the first thing that is wrong, with its key, its value and what is allowed.
+    """
+    tree = params.read(path)
+    if unknown := sorted(set(tree) - set(SECTIONS)):
+        raise Refusal(f"{path}: {unknown[0]}: unknown section; known: {', '.join(SECTIONS)}")
+    parsed = {name: params.parse(name, tree, schema, path) for name, schema in SECTIONS.items()}
+    _check_across(parsed["sample"], parsed["generate"], parsed["train_noa"], path)
+
+
+def _check_across(
+    sample: sampling.Config, generate: rollout.Config, agent: noa.Config, path: Path
+) -> None:
+    """Refuse sections that cannot be right together."""
+    stride = 2**agent.encoder_levels
+    if sample.grid_size % stride:
+        raise Refusal(
+            f"{path}: sample.grid_size: must be a multiple of 2^train_noa.encoder_levels = "
+            f"{stride}, got {sample.grid_size}"
+        )
+    longest = max(stage.horizon for stage in agent.curriculum)
+    if longest > generate.steps:
+        raise Refusal(
+            f"{path}: train_noa.curriculum: horizons must be at most generate.steps = "
+            f"{generate.steps}, got {longest}"
+        )
+
+
+def main() -> None:
+    """Exit with status 2 and one line if something is wrong."""
+    try:
+        check(params.PATH)
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
