@@ -67,7 +67,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
         steps=judge.shown_steps,
         curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
         tokens={
-            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer)).numpy()
+            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner)).numpy()
             for name, u in (("agent", predicted), ("persistence", steady))
         },
         truth=torch.stack([t.u[0, shown, SHOWN_CHANNEL] for t in truths]).numpy(),

@@ -29,81 +29,79 @@ class FieldScores:
 
 def score(predicted: Float[Tensor, "T C H W"], truth: Float[Tensor, "T C H W"]) -> FieldScores:
     """All scores of a predicted trajectory, averaged over the channels."""
-    exists = truth.isfinite().all(-1).all(-1)
-    live = exists & ~quiescent(truth)
-    squared = mean_squared_error(predicted, truth)
+    error, wanted, found = (band_power(u) for u in (predicted - truth, truth, predicted))
+    squared, variance = error.sum(-1), wanted[..., 1:].sum(-1)  # Parseval
+    exists, still = variance.isfinite(), quiescent(variance)
+    measured = {
+        "mse": (squared, exists),
+        "vrmse": (vrmse(squared, variance), exists & ~still),
+        "spectral_error": (spectral_error(error[..., 1:], wanted[..., 1:]), exists & ~still),
+        "spectral_octaves": (spectral_octaves(found[..., 1:], wanted[..., 1:]), exists & ~still),
+    }
+    finite = squared.isfinite()
     return FieldScores(
-        vrmse=_over_channels(vrmse(predicted, truth), live),
-        mse=_over_channels(squared, exists),
-        spectral_error=_over_channels(spectral_error(predicted, truth), live[..., None]),
-        spectral_octaves=_over_channels(spectral_octaves(predicted, truth), live[..., None]),
-        quiescent=torch.where(exists.all(-1), quiescent(truth).float().mean(-1), torch.nan),
+        **{name: _over_channels(v, live, finite) for name, (v, live) in measured.items()},
+        quiescent=torch.where(exists.all(-1), still.float().mean(-1), torch.nan),
     )
 
 
-def mean_squared_error(
-    predicted: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
-) -> Float[Tensor, "*batch"]:
-    """Mean over the grid of (û − u)²; infinite where û is not finite."""
-    return _infinite((predicted - truth).square().mean((-1, -2)), predicted)
-
-
 def vrmse(
-    predicted: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
+    squared_error: Float[Tensor, "*batch"], variance: Float[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
     r"""Root of the mean squared error over the variance of the true frame.
 
     $\sqrt{\langle (\hat u - u)^2 \rangle / (\langle (u - \bar u)^2 \rangle + 10^{-7})}$ over the
     grid: 0 is perfect, 1 is what the mean of the true frame reaches. Source: The Well (Ohana et
     al. 2024), section "Benchmark metrics"; its code divides the variance by HW − 1, not HW.
+
+    Args:
+        squared_error: mean of (û − u)² over the grid.
+        variance: of u over the grid, divided by HW.
     """
-    variance = truth.var((-1, -2), correction=0)
-    return (mean_squared_error(predicted, truth) / (variance + EPSILON)).sqrt()
+    return (squared_error / (variance + EPSILON)).sqrt()
 
 
-def quiescent(truth: Float[Tensor, "*batch H W"]) -> Bool[Tensor, "*batch"]:
+def quiescent(variance: Float[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
     """Frames whose standard deviation over the grid is below 1e-3: VRMSE is noise there."""
-    return truth.std((-1, -2), correction=0) < QUIESCENT
+    return variance.sqrt() < QUIESCENT
 
 
-def band_power(field: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch 3"]:
-    r"""Mean square of a field in three log-spaced bands of wavenumber.
+def band_power(field: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch 4"]:
+    r"""Mean square of a field: of its mean, and in three log-spaced bands of wavenumber.
 
-    Edges $(H/2)^{b/3}$ cycles per domain for b = 0 … 3; the first band also holds the mean, the
-    last the corners beyond H / 2; hence the three sum to $\langle u^2 \rangle$. Bands as in The
-    Well's `binned_spectral_mse`.
+    Edges $(H/2)^{b/3}$ cycles per domain for b = 0 … 3; the last band also holds the corners
+    beyond H / 2; hence the four sum to $\langle u^2 \rangle$ (Parseval). Bands as in The Well's
+    `binned_spectral_mse`, but the mean over the grid stands apart.
     """
     size = field.shape[-1]
     power = fourier.power_spectrum(field).flatten(-2)
     length = fourier.wavenumbers(size, field.device)[2].flatten()
-    edges = torch.tensor([(size / 2) ** (b / NUM_BANDS) for b in range(1, NUM_BANDS)])
+    edges = torch.tensor([0.5, *((size / 2) ** (b / NUM_BANDS) for b in range(1, NUM_BANDS))])
     band = torch.bucketize(length, edges.to(field.device), right=True)
-    member = torch.nn.functional.one_hot(band, NUM_BANDS).to(field.dtype)
+    member = torch.nn.functional.one_hot(band, NUM_BANDS + 1).to(field.dtype)
     return power @ member
 
 
 def spectral_error(
-    predicted: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
+    error: Float[Tensor, "*batch 3"], truth: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch 3"]:
-    r"""VRMSE in each band: $\sqrt{P_b(\hat u - u) / (P_b(u - \bar u) + 10^{-7})}$."""
-    centred = truth - truth.mean((-1, -2), keepdim=True)
-    ratio = band_power(predicted - truth) / (band_power(centred) + EPSILON)
-    return _infinite(ratio.sqrt(), predicted)
+    r"""VRMSE in each band: $\sqrt{P_b(\hat u - u) / (P_b(u) + 10^{-7})}$.
+
+    Args:
+        error: power of û − u by band, without its mean.
+        truth: power of u by band, without its mean.
+    """
+    return (error / (truth + EPSILON)).sqrt()
 
 
 def spectral_octaves(
-    predicted: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
+    predicted: Float[Tensor, "*batch 3"], truth: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch 3"]:
     r"""How wrong the power in each band is, wherever the pattern stands, in octaves.
 
-    $|\log_2(\hat P_b / P_b)|$, powers of the deviation from the frame's mean, $10^{-7}$ added to
-    both; 1 is twice or half the power.
+    $|\log_2(P_b(\hat u) / P_b(u))|$, $10^{-7}$ added to both; 1 is twice or half the power.
     """
-    power = [
-        band_power(field - field.mean((-1, -2), keepdim=True)) + EPSILON
-        for field in (predicted, truth)
-    ]
-    return _infinite((power[0] / power[1]).log2().abs(), predicted)
+    return ((predicted + EPSILON) / (truth + EPSILON)).log2().abs()
 
 
 def valid_steps(
@@ -120,14 +118,10 @@ def bounded(predicted: Float[Tensor, "T C H W"], bound: float) -> bool:
     return bool((predicted.abs() <= bound).all())
 
 
-def _infinite(error: Tensor, predicted: Tensor) -> Tensor:
-    """Errors of frames whose prediction is not finite are infinite, not NaN."""
-    finite = predicted.isfinite().all(-1).all(-1)
-    finite = finite[(...,) + (None,) * (error.ndim - finite.ndim)]
-    return torch.where(finite, error, torch.inf)
-
-
-def _over_channels(values: Float[Tensor, "T C *rest"], live: Bool[Tensor, "T C *one"]) -> Tensor:
-    """Mean over the live channels; NaN if there is none."""
-    values = torch.where(live, values, torch.nan)
-    return values.nanmean(1)
+def _over_channels(
+    values: Float[Tensor, "T C *rest"], live: Bool[Tensor, "T C"], finite: Bool[Tensor, "T C"]
+) -> Float[Tensor, "T *rest"]:
+    """Mean over the live channels, NaN if there is none; infinite where û is not finite."""
+    one = (..., *[None] * (values.ndim - 2))
+    values = torch.where(finite[one], values, torch.inf)
+    return torch.where(live[one], values, torch.nan).nanmean(1)
