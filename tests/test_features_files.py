@@ -83,6 +83,7 @@ def test_features_are_those_of_the_stream_and_diverged_realizations_have_none(op
     assert described.diverged.any()
     assert not described.diverged.all()
     for row, rollout in enumerate(rollouts(operators, index.folder)):
+        assert torch.equal(torch.from_numpy(described.initial[row]), extract.initial(rollout.u0))
         for r, step in enumerate(rollout.diverged_at.tolist()):
             summary = torch.from_numpy(described.summary[row, r])
             temporal = torch.from_numpy(described.temporal[row, r])

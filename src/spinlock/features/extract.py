@@ -16,7 +16,7 @@ from spinlock.features.names import SUMMARY, SUMMARY_GROUPS, TEMPORAL, TEMPORAL_
 from spinlock.features.numerics import mean_where, root
 from spinlock.features.summary import series
 
-CHUNK = 2**19  # values of u described at a time: what a processor's cache holds a few of
+CHUNK = 2**18  # values of u described at a time: larger temporaries are new pages each time
 SMALL_MEAN = 0.1  # of the standard deviation; a smaller mean is no scale to divide by
 
 

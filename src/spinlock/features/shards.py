@@ -69,14 +69,16 @@ def plan(operators: Operators, index: Index, config: Config) -> list[Shard]:
 def compute(work: Work, path: Path) -> None:
     """Describe the operators of one shard and write what was found."""
     stream = rollouts(work.operators, work.folder)
-    found = [describe(rollout, work.config) for rollout in stream]
+    parts = [describe(rollout, work.config) for rollout in stream]
+    found = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    found["initial"] = extract.initial(torch.from_numpy(found["fields"])).numpy()
     with artifacts.writing(path, KIND, asdict(work.config)) as sink:
         for name, axes in AXES.items():
-            sink.put(f"{name}/values", np.stack([part[name] for part in found]), axes)
+            sink.put(f"{name}/values", found[name], axes)
 
 
 def describe(rollout: Rollout, config: Config) -> dict[str, np.ndarray]:
-    """One operator, all its realizations; those that diverged have no features at all."""
+    """One operator, all its realizations; those that diverged have no features but INITIAL."""
     diverged = rollout.diverged_at > 0
     u0 = rollout.u0.expand(len(diverged), *rollout.u0.shape)
     summary = extract.summary(rollout.u, u0, config.summary_groups)
@@ -84,7 +86,6 @@ def describe(rollout: Rollout, config: Config) -> dict[str, np.ndarray]:
     summary[diverged], temporal[diverged] = torch.nan, torch.nan
     return {
         "fields": rollout.u0.numpy(),
-        "initial": extract.initial(rollout.u0).numpy(),
         "summary": summary.numpy(),
         "temporal": temporal.numpy(),
         "diverged": diverged.numpy(),

@@ -8,6 +8,7 @@ the rounding of float32 with a margin, keeps logarithms of empty bands from bein
 """
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -94,21 +95,41 @@ def _disorder(
 
 
 def _annuli(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
-    found = [annulus for annulus in slices(modes, ANNULI) if annulus.stop > annulus.start]
-    share = torch.stack([power[..., annulus].sum(-1) for annulus in found], -1)
-    lower = torch.stack([modes.k[annulus.start] for annulus in found])
+    known = annuli(modes)
+    share = torch.stack([power[..., annulus].sum(-1) for annulus in known.places], -1)
+    density = share[..., : len(known.waves)] / known.waves + NOISE
     parts = slices(modes, (1.0, LOW, HIGH, torch.inf))
     low, mid, high = ((_share(power[..., part]) + NOISE).log10() for part in parts)
-    resolved = sum(annulus.stop <= slices(modes, (1.0, RESOLVED))[0].stop for annulus in found)
-    waves = torch.tensor([a.stop - a.start for a in found[:resolved]]).to(power)
-    k = torch.stack([modes.k[annulus].mean() for annulus in found[:resolved]])
-    density = share[..., :resolved] / waves + NOISE
     return {
         "low_mid_ratio": low - mid,
         "mid_high_ratio": mid - high,
-        "slope": slope(density.log10(), k.log10()),
-        "roll_off": _roll_off(share, torch.cat([lower, modes.k[-1:]])),
+        "slope": slope(density.log10(), known.log_k),
+        "roll_off": _roll_off(share, known.edges),
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Annuli:
+    """The annuli of wavenumber that a grid has."""
+
+    places: tuple[slice, ...]  # of their waves
+    edges: Float[Tensor, "A+1"]  # their smallest wavenumbers, and the largest of all
+    waves: Float[Tensor, "a"]  # number of waves, of those that every grid from 32² on resolves
+    log_k: Float[Tensor, "a"]  # log10 of their mean wavenumbers
+
+
+@lru_cache(maxsize=16)
+def annuli(modes: Modes) -> Annuli:
+    """The annuli with at least one wave."""
+    places = tuple(place for place in slices(modes, ANNULI) if place.stop > place.start)
+    (resolved,) = slices(modes, (1.0, RESOLVED))
+    whole = [place for place in places if place.stop <= resolved.stop]
+    return Annuli(
+        places=places,
+        edges=modes.k[[*(place.start for place in places), -1]],
+        waves=torch.tensor([place.stop - place.start for place in whole]).to(modes.k),
+        log_k=torch.stack([modes.k[place].mean() for place in whole]).log10(),
+    )
 
 
 def _share(inside: Float[Tensor, "*B m"]) -> Float[Tensor, "*B"]:
