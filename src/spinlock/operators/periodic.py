@@ -1,16 +1,16 @@
-"""Convolution and upsampling on the periodic square, made to be cheap to train on a CPU."""
+"""Padding and interpolation on the periodic square, cheap to differentiate on a CPU."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class _Wrap(torch.autograd.Function):
     """Periodic padding; its adjoint adds the margins to the points that they repeat.
 
     The gradient that `F.pad(mode="circular")` builds copies the field once for each of its eight
-    margins: more than half the time of a small convolution.
+    margins: it costs as much as a small convolution, five times more than this.
     """
 
     @staticmethod
@@ -33,25 +33,8 @@ class _Wrap(torch.autograd.Function):
 def wrap(
     field: Float[Tensor, "n channels H W"], margin: int
 ) -> Float[Tensor, "n channels padded_H padded_W"]:
-    """Continue a field periodically by `margin` points on each side (at most the grid's size)."""
+    """Continue a field periodically by `margin` points on each side, at most the grid's size."""
     return _Wrap.apply(field, margin) if margin else field
-
-
-class Conv(nn.Conv2d):
-    """Convolution with an odd kernel and periodic margins; the grid stays (over the stride).
-
-    A kernel wider than the domain would need the field more than once: it is refused by `wrap`.
-    """
-
-    def __init__(
-        self, channels_in: int, channels_out: int, kernel_size: int, dilation: int = 1, stride: int = 1
-    ) -> None:
-        super().__init__(channels_in, channels_out, kernel_size, dilation=dilation, stride=stride)
-        self.margin = dilation * (kernel_size // 2)
-
-    def forward(self, x: Float[Tensor, "n channels H W"]) -> Tensor:
-        """Apply to x [n, channels_in, H, W]; [n, channels_out, H / stride, W / stride]."""
-        return super().forward(wrap(x, self.margin))
 
 
 def upsample(x: Float[Tensor, "n channels H W"]) -> Float[Tensor, "n channels twice_H twice_W"]:
@@ -63,7 +46,7 @@ def upsample(x: Float[Tensor, "n channels H W"]) -> Float[Tensor, "n channels tw
 def drop_channels(
     x: Float[Tensor, "n channels H W"], rate: float, generator: torch.Generator | None
 ) -> Float[Tensor, "n channels H W"]:
-    """Set whole channels to zero with probability `rate` and rescale the others; none without generator."""
+    """Set whole channels to 0 with probability `rate` and rescale the rest; none, no dropout."""
     if generator is None or not rate:
         return x
     kept = torch.rand(x.shape[:2], generator=generator) >= rate

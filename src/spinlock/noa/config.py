@@ -1,0 +1,122 @@
+"""What an experiment may change about the agent; section `train_noa` of params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from spinlock.params import STRICT
+
+Size = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Backbone:
+    """Sizes of the U-AFNO; see `operators.u_afno`."""
+
+    base_channels: Size  # width at full resolution; doubles from level to level
+    stem_kernel: Size  # odd
+    block_kernel: Size  # of the blocks at full resolution, odd
+    dilations: Annotated[tuple[Size, ...], Field(min_length=1)]  # of those before the stride
+    encoder_levels: Size  # strides of 2
+    blocks_per_level: Size  # residual blocks of the deeper levels and of the decoder
+    afno_blocks: Count  # at the bottleneck
+    modes: Size  # largest wavenumber mixed there, clipped to the grid
+    mixing_groups: Size  # diagonal blocks of the mixing
+    kernels: Size  # kernels of a convolution at full resolution, mixed by θ; 1 = the same for all
+    embedding_dim: Size  # of θ
+    dropout: Annotated[float, Field(ge=0, lt=1)]  # probability that a block drops a channel
+
+    def __post_init__(self) -> None:
+        for name in ("stem_kernel", "block_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name}: allowed an odd number, got {getattr(self, name)}")
+        if self.base_channels % self.mixing_groups:
+            raise ValueError(
+                f"mixing_groups: allowed a divisor of base_channels = {self.base_channels}, "
+                f"got {self.mixing_groups}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Phase:
+    """A part of the curriculum."""
+
+    horizon: Size  # steps of a window
+    updates: Size  # optimizer steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Alignment:
+    """Losses in the space of behavioural tokens, on whole rollouts, after the curriculum."""
+
+    updates: Count  # optimizer steps that follow the curriculum, at its last horizon
+    every: Size  # one of so many of them sees the alignment losses
+    batch_size: Size  # operators rolled out for it
+    gradient_steps: Size  # last steps of the rollout that the gradient passes through
+    latent_weight: Weight  # λ₁, of L_latent
+    commitment_weight: Weight  # λ₂, of L_commit
+    commit_to: Literal["nearest", "target"]  # codes: the nearest, or those of the target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Config:
+    """Section `train_noa` of params.yaml."""
+
+    backbone: Backbone
+    integrator: Literal["policy", "direct"]  # emulate O(u) inside the policy, or the next field
+    normalize: Literal["increment", "field"]  # squared errors by the mean square of which
+    precision: Literal["float32", "bfloat16"]  # of convolutions and matrix products
+    batch_size: Size  # windows an update
+    microbatches: Size  # parts of a batch, each on a thread; they change the last digits
+    curriculum: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    gradient_steps: Size  # the gradient is cut after so many steps of a window
+    initial_share: Share  # of windows that start at u0; the others start anywhere
+    noise_injection: Weight  # noise added to a window's first field, in units of the increment
+    learning_rate: Positive  # peak; linear warm-up, then half a cosine to zero
+    warmup: Count  # updates
+    weight_decay: Weight
+    clip: Positive  # largest norm of the gradient
+    validate_every: Size  # updates
+    alignment: Alignment
+
+    def __post_init__(self) -> None:
+        for name, size in (
+            ("batch_size", self.batch_size),
+            ("alignment.batch_size", self.alignment.batch_size),
+        ):
+            if size % self.microbatches:
+                raise ValueError(
+                    f"{name}: allowed a multiple of microbatches = {self.microbatches}, got {size}"
+                )
+        if self.warmup >= self.updates:
+            raise ValueError(
+                f"warmup: allowed fewer than the {self.updates} updates, got {self.warmup}"
+            )
+
+    @property
+    def updates(self) -> int:
+        """Optimizer steps in all."""
+        return sum(phase.updates for phase in self.curriculum) + self.alignment.updates
+
+    @property
+    def num_intervals(self) -> int:
+        """Validations."""
+        return -(-self.updates // self.validate_every)
+
+    def horizon(self, update: int) -> int:
+        """Steps of the windows of an update, counted from 0."""
+        for phase in self.curriculum:
+            if update < phase.updates:
+                return phase.horizon
+            update -= phase.updates
+        return self.curriculum[-1].horizon
+
+    def aligns(self, update: int) -> bool:
+        """Whether an update, counted from 0, sees the alignment losses."""
+        after = update - (self.updates - self.alignment.updates)
+        return after >= 0 and after % self.alignment.every == 0

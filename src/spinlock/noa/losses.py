@@ -1,0 +1,107 @@
+r"""What the agent is trained on: $L = L_{traj} + λ_1 L_{latent} + λ_2 L_{commit}$."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from spinlock.cleaning.cleaner import Cleaner
+from spinlock.cleaning.sets import Cleaned, FeatureSet
+from spinlock.features import extract
+from spinlock.tokenizer.model import Tokenizer
+
+
+def trajectory(
+    predicted: Float[Tensor, "n h C H W"],
+    target: Float[Tensor, "n h C H W"],
+    scale: Float[Tensor, " n"],
+) -> Float[Tensor, " n"]:
+    r"""$L_{traj} = \frac1h \sum_t \langle (\hat u_t - u_t)^2 \rangle / s$ of each window.
+
+    s is the mean square of the operator's increments, so that a slow operator counts as much as
+    a fast one: 1 at one step is what the prediction "nothing changes" gets.
+    """
+    return (predicted - target).square().mean((1, 2, 3, 4)) / scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Where behaviour is compared."""
+
+    tokenizer: Tokenizer  # frozen; see `freeze`
+    bound: float  # largest |u| of a rollout that counts
+    commit_to: Literal["nearest", "target"]  # codes of L_commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """Alignment losses of some rollouts, where the prediction stays within the bound."""
+
+    latent: Float[Tensor, ""]
+    commitment: Float[Tensor, ""]
+    masked: int  # predictions beyond the bound, left out
+
+
+def single_view(
+    u: Float[Tensor, "n T C H W"], u0: Float[Tensor, "n C H W"], cleaner: Cleaner
+) -> FeatureSet:
+    """Features of trajectories by the functions of the data; differentiable in u."""
+    return FeatureSet(
+        initial=extract.initial(u0),
+        summary=extract.single(extract.summary(u, u0, groups(cleaner.summary.names))),
+        temporal=extract.temporal(u, groups(cleaner.temporal.names)),
+        fields=u0,
+    )
+
+
+def groups(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Groups of raw columns `family.group.statistic`, in their order."""
+    return tuple(dict.fromkeys(name.split(".")[1] for name in columns))
+
+
+def freeze(tokenizer: Tokenizer) -> Tokenizer:
+    """Fix the tokenizer's parameters; gradients still pass through it."""
+    return tokenizer.eval().requires_grad_(False)
+
+
+def alignment(
+    predicted: Float[Tensor, "n T C H W"],
+    target: Float[Tensor, "n T C H W"],
+    u0: Float[Tensor, "n C H W"],
+    space: Space,
+) -> Aligned:
+    r"""$L_{latent}$ and $L_{commit}$ of whole rollouts in the space of a frozen tokenizer.
+
+    $L_{latent}$: mean squared difference between the latents (before quantization) of predicted
+    and target features, in standard deviations of the training operators. $L_{commit}$: squared
+    distance of the predicted latents to their own nearest codes, or to those of the target
+    (`commit_to`). Categories of INITIAL columns are left out of both: u0 is given.
+    """
+    within = predicted.detach().abs().amax((1, 2, 3, 4)) <= space.bound
+    if not within.any():
+        zero = predicted.nan_to_num().sum() * 0
+        return Aligned(latent=zero, commitment=zero, masked=len(within))
+    tokenizer = space.tokenizer
+    found = _latents(predicted[within], u0[within], tokenizer)
+    with torch.no_grad():
+        wanted = _latents(target[within], u0[within], tokenizer)
+        codes = tokenizer.quantize(wanted).tokens if space.commit_to == "target" else None
+    dynamic = _dynamic(tokenizer)
+    difference = tokenizer.standardize(found) - tokenizer.standardize(wanted)
+    return Aligned(
+        latent=difference[:, dynamic].square().mean(),
+        commitment=tokenizer.code_distance(found, codes)[:, dynamic].mean(),
+        masked=int((~within).sum()),
+    )
+
+
+def _latents(u: Tensor, u0: Tensor, tokenizer: Tokenizer) -> Float[Tensor, "n G E"]:
+    cleaned: Cleaned = tokenizer.cleaner.apply(single_view(u, u0, tokenizer.cleaner), smooth=True)
+    return tokenizer.latents(cleaned)
+
+
+def _dynamic(tokenizer: Tokenizer) -> Bool[Tensor, " G"]:
+    """True for the categories that own SUMMARY or TEMPORAL columns."""
+    return torch.tensor([not category.isolated for category in tokenizer.layout.categories])

@@ -1,0 +1,141 @@
+"""The Neural Operator Agent: one network that rolls out any operator of the family."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spinlock import artifacts, params, randomness
+from spinlock.noa import conditioning
+from spinlock.noa.conditioning import Columns, ThetaEmbedding
+from spinlock.noa.config import Config
+from spinlock.noa.windows import coefficients
+from spinlock.operators.u_afno import UAFNO, Shape
+from spinlock.rollout import policies
+from spinlock.sampling.table import Operators
+
+KIND = "noa"
+
+
+class Agent(nn.Module):
+    r"""$\hat u_{t+1} = \mathrm{policy}_θ(\hat u_t, f(\hat u_t; θ))$ with f a U-AFNO.
+
+    The update policy is part of θ and applied exactly; f emulates O(u). With `integrator: direct`
+    f predicts the next field itself. The last normalization of f bounds its output, so that a
+    rollout of a residual operator grows linearly at most and that of a convex one stays bounded.
+    """
+
+    theta_mean: Tensor
+    theta_scale: Tensor
+
+    def __init__(self, config: Config, columns: Columns, channels: int) -> None:
+        """Build with weights from torch's global generator; see `initialized`.
+
+        Args:
+            config: section `train_noa`.
+            columns: the columns of θ, fitted on the training operators.
+            channels: C.
+        """
+        super().__init__()
+        self.config, self.names, self.channels = config, columns.names, channels
+        self.register_buffer("theta_mean", columns.mean)
+        self.register_buffer("theta_scale", columns.scale)
+        self.embedding = ThetaEmbedding(len(columns.names), config.backbone.embedding_dim)
+        self.backbone = UAFNO(_shape(config, channels))
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of θ."""
+        return Columns(names=self.names, mean=self.theta_mean, scale=self.theta_scale)
+
+    def rollout(
+        self, operators: Operators, u0: Float[Tensor, "n C H W"], steps: int
+    ) -> Float[Tensor, "n T C H W"]:
+        """Predict u_1 … u_T of some operators from their initial conditions.
+
+        Raises:
+            Refusal: the operators have other columns of θ than the agent was trained with, or the
+                encoder levels do not divide the grid.
+        """
+        theta = conditioning.standardized(operators, self.columns)
+        with torch.no_grad():
+            return self.unroll(
+                theta, coefficients(operators), u0, steps=steps, gradient_steps=steps
+            )
+
+    def unroll(
+        self,
+        theta: Float[Tensor, "n P"],
+        coefficients: Float[Tensor, "n 2"],
+        u0: Float[Tensor, "n C H W"],
+        *,
+        steps: int,
+        gradient_steps: int,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "n T C H W"]:
+        """Roll out from u0, with gradient.
+
+        Args:
+            theta: standardized columns.
+            coefficients: keep and gain of each policy.
+            u0: fields to start from.
+            steps: T.
+            gradient_steps: the field is detached after every so many steps (truncated
+                back-propagation through time), counted from the last one back.
+            generator: source of dropout; none, no dropout.
+        """
+        weights = self.backbone.condition(self.embedding(theta))
+        keep, gain = self._coefficients(coefficients)[:, :, None, None, None].unbind(1)
+        u, frames = u0, []
+        for step in range(steps):
+            if (steps - step) % gradient_steps == 0:
+                u = u.detach()
+            with torch.autocast("cpu", torch.bfloat16, self.config.precision == "bfloat16"):
+                output = self.backbone(u, weights, generator)
+            u = policies.advance(u, output.float(), keep, gain)
+            frames.append(u)
+        return torch.stack(frames, 1)
+
+    def _coefficients(self, policy: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        if self.config.integrator == "policy":
+            return policy
+        return torch.tensor([0.0, 1.0]).expand_as(policy)
+
+    def save(self, path: Path) -> None:
+        """Write everything `load` needs; the same bytes for the same content."""
+        payload = {
+            "config": asdict(self.config),
+            "names": list(self.names),
+            "channels": self.channels,
+            "weights": {name: value.clone() for name, value in self.state_dict().items()},
+        }
+        artifacts.save_checkpoint(path, KIND, payload)
+
+
+def initialized(config: Config, columns: Columns, channels: int, seed: int) -> Agent:
+    """An untrained agent; its weights are a function of the root seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(randomness.integer_seed(seed, "noa/weights"))
+        return Agent(config, columns, channels)
+
+
+def load(path: Path) -> Agent:
+    """Read an agent that `Agent.save` wrote.
+
+    Raises:
+        Refusal: the file is missing, damaged or of another kind.
+    """
+    found = artifacts.load_checkpoint(path, KIND)
+    weights = found["weights"]
+    columns = Columns(
+        names=tuple(found["names"]), mean=weights["theta_mean"], scale=weights["theta_scale"]
+    )
+    agent = Agent(params.parse("config", found, Config, path), columns, found["channels"])
+    agent.load_state_dict(weights)
+    return agent.eval()
+
+
+def _shape(config: Config, channels: int) -> Shape:
+    return Shape(in_channels=channels, out_channels=channels, **asdict(config.backbone))

@@ -1,0 +1,103 @@
+"""From files to what training needs, and from its history to metrics."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spinlock.noa import conditioning, losses, windows
+from spinlock.noa.config import Config
+from spinlock.noa.losses import Space
+from spinlock.noa.model import Agent, initialized
+from spinlock.noa.training import MASKED, Data
+from spinlock.operators import cnn
+from spinlock.operators.u_afno import check_grid
+from spinlock.refusals import Refusal
+from spinlock.rollout.index import Index, open_rollouts
+from spinlock.rollout.stream import rollouts
+from spinlock.sampling import table
+from spinlock.sampling.table import Operators
+from spinlock.tokenizer import model as tokenizer_model
+from spinlock.tokenizer.model import Tokenizer
+
+
+def prepare(
+    paths: tuple[Path, Path, Path], config: Config, seed: int, workers: int
+) -> tuple[Agent, Data]:
+    """An untrained agent and what it learns from.
+
+    Args:
+        paths: operator table, folder of rollouts, tokenizer.
+        config: section `train_noa`.
+        seed: root seed.
+        workers: processes, if the rollouts have to be replayed.
+
+    Raises:
+        Refusal: the files do not fit each other or the config, or a split is empty.
+    """
+    operators, index = table.read(paths[0]), open_rollouts(paths[1])
+    tokenizer = losses.freeze(tokenizer_model.load(paths[2]))
+    train, validation = (operators.take(operators.rows(s)) for s in ("train", "validation"))
+    columns = conditioning.fit(train)
+    agent = initialized(config, columns, operators.channels, seed)
+    _check(agent, operators, index, tokenizer)
+    sets = [
+        windows.collect(
+            some,
+            conditioning.standardized(some, columns),
+            rollouts(some, paths[1], workers=workers),
+            config.normalize,
+        )
+        for some in (train, validation)
+    ]
+    space = Space(tokenizer=tokenizer, bound=index.bound, commit_to=config.alignment.commit_to)
+    return agent, Data(train=sets[0], validation=sets[1], space=space)
+
+
+def metrics(
+    agent: Agent, data: Data, history: Sequence[Mapping[str, float]]
+) -> dict[str, float | int | None]:
+    """Metrics `noa/…`: validation scores of the best update, training losses as they were last.
+
+    `val_loss` is L_traj on validation operators over the curriculum's last horizon;
+    `masked_predictions` counts the predictions beyond the bound that alignment left out.
+    """
+    best = min(history, key=lambda record: record["val_error"])
+    found: dict[str, float | int | None] = {
+        f"noa/{name}": value for name, value in best.items() if name.startswith("val_")
+    }
+    for name in ("trajectory_loss", "latent_loss", "commitment_loss"):
+        values = [record[name] for record in history if name in record]
+        found[f"noa/{name}"] = values[-1] if values else None
+    masked = sum(record[MASKED] for record in history if MASKED in record)
+    return found | {
+        "noa/masked_predictions": int(masked),
+        "noa/updates": agent.config.updates,
+        "noa/best_update": int(best["update"]),
+        "noa/parameters": sum(parameter.numel() for parameter in agent.parameters()),
+        "noa/train_operators": len(data.train),
+        "noa/diverged_realizations": int(np.sum(data.train.lengths < data.train.steps)),
+    }
+
+
+def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenizer) -> None:
+    """Refuse what cannot be trained, before any work."""
+    shape, config = agent.backbone.shape, agent.config
+    check_grid(shape.encoder_levels, operators.grid_size)
+    seen = max(cnn.receptive_field(theta, operators.grid_size) for theta in operators.theta)
+    if shape.receptive_field < seen:
+        raise Refusal(
+            "train_noa.backbone.dilations: before the first stride the agent must see at least "
+            f"the {seen} cells that an operator sees, got {shape.receptive_field}"
+        )
+    longest = max(phase.horizon for phase in config.curriculum)
+    if longest > index.steps:
+        raise Refusal(
+            f"train_noa.curriculum: horizon: allowed up to {index.steps}, the steps of the "
+            f"rollouts, got {longest}"
+        )
+    if tokenizer.num_steps != index.steps:
+        raise Refusal(
+            f"tokenizer: fitted on {tokenizer.num_steps} steps, the rollouts have {index.steps} "
+            "(dvc repro)"
+        )

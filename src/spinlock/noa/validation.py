@@ -1,0 +1,75 @@
+"""How good the agent is on operators that it was not trained on; nothing here is random."""
+
+from concurrent.futures import Executor
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.noa import losses
+from spinlock.noa.model import Agent
+from spinlock.noa.windows import Windows, take
+from spinlock.refusals import Refusal
+
+HEADLINE_STEPS = (1, 8, 32, 64)  # where the error curve is read
+CHUNK = 8  # operators rolled out together
+REALIZATION = 0  # the one that counts
+
+
+def vrmse(
+    predicted: Float[Tensor, "n T C H W"], target: Float[Tensor, "n T C H W"]
+) -> Float[Tensor, "n T"]:
+    r"""$\sqrt{\langle (\hat u - u)^2 \rangle / (\mathrm{var}\,u + 10^{-7})}$, mean over channels.
+
+    Per frame and channel, as in The Well (Ohana et al. 2024); 1 is what the mean of the frame gets.
+    """
+    error = (predicted - target).square().mean((-2, -1))
+    variance = target.var((-2, -1), correction=0)
+    return (error / (variance + 1e-7)).sqrt().mean(-1)
+
+
+def scores(
+    agent: Agent, windows: Windows, horizon: int, steps: int, executor: Executor
+) -> dict[str, float]:
+    """Rollout errors from u0, realization 0.
+
+    Args:
+        agent: as it stands.
+        windows: validation operators; those that diverge within `steps` are left out.
+        horizon: steps of the supervised loss.
+        steps: length of the rollouts.
+        executor: from `parallel.threads`.
+
+    Returns:
+        `val_loss`, the supervised loss over the first `horizon` steps, mean over operators;
+        `val_vrmse_t`, the median over operators of the VRMSE at the headline steps t; and
+        `val_error`, the mean of these.
+
+    Raises:
+        Refusal: there is no operator to judge by.
+    """
+    whole = torch.from_numpy(windows.lengths[:, REALIZATION] >= steps).nonzero()[:, 0]
+    if not len(whole):
+        raise Refusal(f"train_noa: no validation operator stays bounded for {steps} steps")
+    found = executor.map(
+        lambda rows: _errors(agent, windows, rows, horizon, steps), whole.split(CHUNK)
+    )
+    loss, errors = (torch.cat(parts) for parts in zip(*found, strict=True))
+    medians = errors.quantile(0.5, dim=0).tolist()
+    curve = {f"val_vrmse_{t}": medians[t - 1] for t in HEADLINE_STEPS if t <= steps}
+    error = sum(curve.values()) / len(curve)
+    return {"val_loss": float(loss.mean()), "val_error": error, **curve}
+
+
+@torch.no_grad()
+def _errors(
+    agent: Agent, windows: Windows, rows: Tensor, horizon: int, steps: int
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n steps"]]:
+    """Supervised loss and VRMSE of some operators."""
+    batch = take(windows, [(int(row), REALIZATION, 0) for row in rows], steps)
+    predicted = agent.unroll(
+        batch.theta, batch.coefficients, batch.start, steps=steps, gradient_steps=steps
+    )
+    first = slice(None), slice(horizon)
+    loss = losses.trajectory(predicted[first], batch.target[first], batch.scale)
+    return loss, vrmse(predicted, batch.target)
