@@ -1,5 +1,6 @@
 """`data/features.h5`: the features of all operators, by family, with names, units and masks."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def aggregated(described: Described) -> dict[str, np.ndarray]:
     }
 
 
-def write(path: Path, operators: Operators, described: Described, index: Index, config: Config):
+def write(
+    path: Path, operators: Operators, described: Described, index: Index, config: Config
+) -> None:
     """Write `data/features.h5`.
 
     Args:
@@ -40,53 +43,43 @@ def write(path: Path, operators: Operators, described: Described, index: Index, 
         index: of the rollouts, for what made them.
         config: which groups.
     """
-    whole = aggregated(described)
-    made_by = {
-        "extract": asdict(config),
-        "steps": index.steps,
-        "realizations": index.realizations,
-        "bound": index.bound,
-    }
-    groups = {"summary": config.summary_groups, "temporal": config.temporal_groups}
-    columns = {family: names.names(family, chosen) for family, chosen in groups.items()}
-    units = {family: names.units(family, chosen) for family, chosen in groups.items()}
-    with artifacts.writing(path, KIND, made_by) as sink:
-        many = {
-            "columns": names.aggregated(columns["summary"]),
-            "units": names.aggregated_units(units["summary"]),
-        }
-        _put(sink, "summary/aggregated", whole["summary"], "N D", **many)
-        for family, place, values, axes in (
-            ("summary", "summary/per_trajectory", described.summary, "N R D"),
-            ("temporal", "temporal", whole["temporal"], "N T D"),
-            ("temporal", "temporal/per_trajectory", described.temporal, "N R T D"),
-        ):
-            _put(sink, place, values, axes, columns=columns[family], units=units[family])
-        of_u0 = {"columns": names.names("initial"), "units": names.units("initial")}
-        _put(sink, "initial/aggregated", whole["initial"], "N D", **of_u0)
-        values, made_of, sizes = architecture(operators)
-        _put(sink, "architecture/aggregated", values, "N D", columns=made_of, units=sizes)
+    size = {"steps": index.steps, "realizations": index.realizations, "bound": index.bound}
+    with artifacts.writing(path, KIND, {"extract": asdict(config), **size}) as sink:
+        for place, axes, values, columns, units in _tables(operators, described, config):
+            sink.put(
+                f"features/{place}/features",
+                values,
+                axes,
+                columns=columns,
+                units=units,
+                mask=~np.isnan(values),
+            )
         sink.put("inputs/fields", described.fields, "N C H W", units=["1"])
-        _parameters(sink, operators)
+        values, columns, _ = table.theta_features(operators)
+        sink.put("parameters/params", values, "N P", columns=columns, units=["1"])
         _metadata(sink, operators, described)
 
 
-def _put(
-    sink: Sink,
-    place: str,
-    values: np.ndarray,
-    axes: str,
-    *,
-    columns: tuple[str, ...],
-    units: tuple[str, ...],
-) -> None:
-    mask = ~np.isnan(values)
-    sink.put(f"features/{place}/features", values, axes, columns=columns, units=units, mask=mask)
+Table = tuple[str, str, np.ndarray, tuple[str, ...], tuple[str, ...]]
 
 
-def _parameters(sink: Sink, operators: Operators) -> None:
-    values, columns, _ = table.theta_features(operators)
-    sink.put("parameters/params", values, "N P", columns=columns, units=["1"])
+def _tables(operators: Operators, described: Described, config: Config) -> Iterator[Table]:
+    """Place, axes, values, columns and units of every dataset of features."""
+    whole = aggregated(described)
+    summary = _texts("summary", config.summary_groups)
+    temporal = _texts("temporal", config.temporal_groups)
+    blocks = names.aggregated(summary[0]), names.aggregated_units(summary[1])
+    yield "summary/aggregated", "N D", whole["summary"], *blocks
+    yield "summary/per_trajectory", "N R D", described.summary, *summary
+    yield "temporal", "N T D", whole["temporal"], *temporal
+    yield "temporal/per_trajectory", "N R T D", described.temporal, *temporal
+    yield "initial/aggregated", "N D", whole["initial"], *_texts("initial", None)
+    values, columns, units = architecture(operators)
+    yield "architecture/aggregated", "N D", values, columns, units
+
+
+def _texts(family: str, groups: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return names.names(family, groups), names.units(family, groups)
 
 
 def _metadata(sink: Sink, operators: Operators, described: Described) -> None:
