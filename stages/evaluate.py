@@ -27,9 +27,8 @@ def main(*paths: Path) -> str:
     artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
     for name, figure in dashboards.draw(evaluation, found, history).items():
         files.save(figure, plots / name)
-    met = [row.met for row in found.scorecard]
-    summary = f"evaluate: {met.count(True)} of {len(met)} criteria met -> {card}"
-    return f"{scorecard.text(found.scorecard)}\n{summary}"
+    met = [row.met for row in found.scorecard if row.met is not None]
+    return f"{found.text}\nevaluate: {sum(met)} of {len(met)} criteria met -> {card}"
 
 
 if __name__ == "__main__":

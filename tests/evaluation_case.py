@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import operator_cases
+import tokenizer_cases
 from spinlock import store
 from spinlock.cleaning import cleanset, fitting, raw
 from spinlock.evaluation.config import Config
@@ -20,11 +21,6 @@ from spinlock.rollout import shards
 from spinlock.rollout.config import Config as GenerateConfig
 from spinlock.rollout.index import Index, open_rollouts
 from spinlock.sampling.table import Operators
-from spinlock.tokenizer import initialization
-from spinlock.tokenizer.config import Config as TokenizerConfig
-from spinlock.tokenizer.config import FamilyConfig, LossConfig
-from spinlock.tokenizer.examples import examples
-from spinlock.tokenizer.model import Tokenizer
 
 SPLITS = ("train", "train", "train", "validation", "test", "held_out")
 LABELS = ("band_limited_low", "sinusoids", "localized")
@@ -40,43 +36,6 @@ CONFIG = Config(
     batch_size=4,
     valid_vrmse=0.5,
     num_init=1,
-)
-TOKENIZER = TokenizerConfig(
-    group_embedding_dim=6,
-    group_hidden_dim=4,
-    group_temporal_channels=4,
-    group_temporal_blocks=1,
-    field_channels=(4,),
-    field_dim=2,
-    decoder_hidden_dim=4,
-    temporal_bins=4,
-    num_levels=2,
-    codebook_size=8,
-    latent_dim=4,
-    ema_decay=0.9,
-    commitment=0.25,
-    reset_below=0.0,
-    losses=LossConfig(
-        reconstruction=1.0,
-        vq=1.0,
-        orthogonality=0.0,
-        orthogonality_target=0.15,
-        informativeness=0.0,
-        topographic=0.0,
-        topographic_pre=0.3,
-        topographic_pairs=8,
-        families=0.0,
-    ),
-    families=FamilyConfig(
-        summary_hidden=(4,), summary_dim=4, temporal_channels=4, temporal_blocks=1, temporal_dim=4
-    ),
-    single_view_weight=0.0,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    batch_size=64,
-    warmup_epochs=0,
-    epochs=1,
-    patience=1,
 )
 
 
@@ -149,26 +108,15 @@ def sources(folder: Path) -> Sources:
     thresholds = fitting.Config(
         max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
     )
-    cleaned = cleanset.clean(features, fitting.fit(train, features.names, thresholds))
-    tokenizer = fitted(fitting.fit(train, features.names, thresholds), cleaned)
+    cleaner = fitting.fit(train, features.names, thresholds)
+    cleaned = cleanset.clean(features, cleaner)
     return Sources(
-        operators=operators, index=index, cleaned=cleaned, tokenizer=tokenizer, agent=oracle(index)
+        operators=operators,
+        index=index,
+        cleaned=cleaned,
+        tokenizer=tokenizer_cases.started(cleaner, cleaned),
+        agent=oracle(index),
     )
-
-
-def fitted(cleaner, cleaned: cleanset.CleanSet) -> Tokenizer:
-    """A tokenizer as it stands after k-means, before any step of training."""
-    kept = cleaner.kept
-    mapping = {"initial_0": kept["initial"], "a": kept["summary"], "b": kept["temporal"]}
-    channels, steps = cleaned.aggregated.fields.shape[1], cleaned.aggregated.temporal.shape[1]
-    built = Tokenizer(cleaner, mapping, TOKENIZER, channels, steps)
-    initialization.draw(built, 1)
-    batch = examples(built, [cleaned.aggregated.take(cleaned.rows("train"))], 0.0)
-    initialization.start_from_principal_axes(built, batch.inputs.cells, batch.inputs.exists)
-    with torch.no_grad():
-        latents = built.encoder(batch.inputs)
-    initialization.start_codes(built, latents, batch.groups, 1)
-    return built.eval()
 
 
 def with_agent(given: Sources, agent: Agent) -> Sources:

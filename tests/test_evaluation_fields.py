@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from spinlock.evaluation import fields
 from spinlock.fourier import power_spectrum
+from spinlock.noa import validation
 
 sizes = st.sampled_from([8, 16, 24])
 seeds = st.integers(0, 10**6)
@@ -107,6 +108,12 @@ def test_quiescent_channels_do_not_count():
         found.spectral_error, spectral_error(predicted[:, 0], u[:, 0]), atol=1e-5, rtol=1e-4
     )
     torch.testing.assert_close(found.mse, torch.full((2,), 0.01))
+
+
+def test_training_chooses_the_agent_by_the_same_error():
+    u, predicted = field(2, 5, 3, 8, 8, seed=6).float().unbind(0)
+    found = validation.vrmse(predicted[None], u[None])[0]
+    torch.testing.assert_close(fields.score(predicted, u).vrmse, found, rtol=1e-4, atol=0)
 
 
 def test_missing_truth_has_no_error_and_a_broken_prediction_an_infinite_one():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import evaluation_case as case
-from spinlock.evaluation import consistency, emulation, scorecard, views
+from spinlock.evaluation import consistency, emulation, views
 from spinlock.evaluation.agent import PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards
@@ -133,11 +133,14 @@ def test_tables_and_scorecard_are_complete(report):
     assert steps == set(range(1, case.STEPS + 1))
     assert {row["predictor"] for row in report.error_curves} == set(PREDICTORS)
     assert {row["policy"] for row in report.error_curves} == {"all", "convex", "residual"}
-    assert [row["category"] for row in report.categories] == ["initial_0", "a", "b"]
+    names = [category.name for category in report.vocabulary.layout.categories]
+    assert [row["category"] for row in report.categories] == names
     judged = {row.metric: row.met for row in report.scorecard}
     assert judged["noa/vrmse_1"] is True
     assert judged["noa/vrmse_64"] is None
-    assert len(scorecard.text(report.scorecard).splitlines()) == len(report.scorecard) + 1
+    references = [row for row in report.scorecard if row.source == "baseline"]
+    assert len(references) == 8 + 4 * len(case.CONFIG.headline_steps)
+    assert "step 64" in report.text
 
 
 def test_correlations_of_categories_are_symmetric_shares(report):

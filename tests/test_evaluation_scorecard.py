@@ -2,8 +2,8 @@
 
 import pytest
 
-from spinlock.evaluation import scorecard
-from spinlock.evaluation.scorecard import Criterion
+from spinlock.evaluation import criteria, scorecard
+from spinlock.evaluation.criteria import Criterion
 
 
 def judged(goal, better, **metrics):
@@ -56,10 +56,22 @@ def test_intervals_and_empty_cells_reach_the_table():
 
 
 def test_the_text_is_aligned_and_says_all():
+    names = criteria.references([1, 8]) | {"tokenizer/reconstruction": "", "noa/vrmse_1": ""}
+    names |= {f"tokenizer/quality_{code}": "" for code in criteria.CODES}
+    metrics = dict.fromkeys(names, 0.25) | {"tokenizer/quality": 0.75, "noa/vrmse_8": None}
     rows = [judged(0.8, "above", value=0.912345), judged(0.8, "above", value=None)]
-    lines = scorecard.text(rows).splitlines()
-    assert len(lines) == 3
-    assert len({len(line) for line in lines}) == 1
-    assert "0.912" in lines[1]
-    assert lines[1].endswith("yes")
-    assert lines[2].endswith("-")
+    blocks = scorecard.text(rows, metrics, [1, 8]).split("\n\n")
+    assert [len(block.splitlines()) for block in blocks] == [3, 10, 6]
+    for block in blocks:
+        assert len({len(line) for line in block.splitlines()}) == 1
+    first, second = blocks[0].splitlines()[1:]
+    assert "0.912" in first
+    assert first.endswith("yes")
+    assert second.endswith("-")
+    assert blocks[1].splitlines()[1].split() == ["tokenizer", "0.25", "0.75"]
+    assert blocks[2].splitlines()[1].split() == ["agent", "0.25", "-"]
+
+
+def test_references_ask_nothing():
+    row = scorecard.reference("a/b", "a", {"a/b": 0.5, "a/b_low": 0.4})
+    assert (row.value, row.low, row.goal, row.met) == (0.5, 0.4, None, None)

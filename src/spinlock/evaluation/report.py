@@ -36,6 +36,7 @@ class Report:
     vocabulary: Vocabulary
     semantics: Semantics
     emulation: Emulation
+    text: str  # the scorecard, for people
 
 
 class Evaluation:
@@ -63,18 +64,16 @@ class Evaluation:
             **self._symbols(emulated, described.isolated),
             **self._cost(),
         }
-        criteria = [
-            *scorecard.TOKENIZER,
-            *scorecard.agent_criteria(self.config.headline_steps, self.policies),
-        ]
+        rows = scorecard.scorecard(metrics, self.config.headline_steps, self.policies)
         return Report(
             metrics=metrics,
-            scorecard=[scorecard.judge(criterion, metrics) for criterion in criteria],
+            scorecard=rows,
             error_curves=self.error_curves(emulated),
             categories=tokenizer_scores.by_category(described, cleaned.rows("test"), self.how),
             vocabulary=described,
             semantics=semantics(described.target.take(train), len(described.layout.categories)),
             emulation=emulated,
+            text=scorecard.text(rows, metrics, self.config.headline_steps),
         )
 
     def _tokenizer(self, described: Vocabulary) -> Metrics:

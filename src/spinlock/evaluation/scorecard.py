@@ -2,27 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from spinlock.artifacts import rounded
+from spinlock.evaluation import criteria
+from spinlock.evaluation.criteria import Criterion
 
 Metrics = Mapping[str, float | int | None]
-MSE_STEP = 64  # the step at which seed 004 asks for a mean squared error below 0.1
 DIGITS = 3  # significant, in the printed table
+CODED = ("reconstruction", "quality")
 WORDS = {True: "yes", False: "no", None: "-"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Criterion:
-    """What success means, in terms of metric names."""
-
-    name: str
-    source: str  # who asks for it
-    value: str  # metric; its interval is the same name with `_low` and `_high`
-    better: Literal["above", "below"]
-    goal: float | tuple[str, ...]  # a number, or the metrics that must all be beaten
-    floor: str | None = None  # metric: what no skill gives
-    ceiling: str | None = None  # metric: what is possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,136 +29,16 @@ class Row:
     met: bool | None
 
 
-TOKENIZER = (
-    Criterion(
-        name="quality > earlier work",
-        source="seed 000",
-        value="tokenizer/quality",
-        better="above",
-        goal=0.98,
-        floor="tokenizer/quality_train_mean",
-        ceiling="tokenizer/quality_unquantized",
-    ),
-    Criterion(
-        name="reconstruction < PCA + k-means at equal bits",
-        source="issue 3",
-        value="tokenizer/reconstruction",
-        better="below",
-        goal=("tokenizer/reconstruction_pca_kmeans",),
-        floor="tokenizer/reconstruction_train_mean",
-        ceiling="tokenizer/reconstruction_unquantized",
-    ),
-    Criterion(
-        name="reconstruction < every equal-bit code by category",
-        source="issue 6",
-        value="tokenizer/reconstruction",
-        better="below",
-        goal=tuple(
-            f"tokenizer/reconstruction_{code}"
-            for code in ("pca_kmeans", "residual_kmeans", "product")
-        ),
-        floor="tokenizer/reconstruction_untrained",
-        ceiling="tokenizer/reconstruction_unquantized",
-    ),
-    Criterion(
-        name="reconstruction < PCA with water-filled bits",
-        source="issue 6",
-        value="tokenizer/reconstruction",
-        better="below",
-        goal=("tokenizer/reconstruction_pca_waterfill",),
-        floor="tokenizer/reconstruction_shuffled",
-        ceiling="tokenizer/reconstruction_unquantized",
-    ),
-    Criterion(
-        name="utilization > earlier work",
-        source="seed 000",
-        value="tokenizer/utilization",
-        better="above",
-        goal=0.51,
-    ),
-    Criterion(
-        name="topography input-latent > earlier work",
-        source="seed 000",
-        value="tokenizer/topo_pre",
-        better="above",
-        goal=0.989,
-        floor="tokenizer/topo_pre_untrained",
-    ),
-    Criterion(
-        name="topography latent-quantized > earlier work",
-        source="seed 000",
-        value="tokenizer/topo_post",
-        better="above",
-        goal=0.994,
-        floor="tokenizer/topo_post_untrained",
-    ),
-    Criterion(
-        name="topography input-tokens > k-means, untrained",
-        source="issue 6",
-        value="tokenizer/topo_tokens",
-        better="above",
-        goal=("tokenizer/topo_tokens_residual_kmeans", "tokenizer/topo_tokens_untrained"),
-        floor="tokenizer/topo_tokens_shuffled",
-    ),
-    Criterion(
-        name="identity: agreement within > between operators",
-        source="issue 6",
-        value="tokenizer/identity_within",
-        better="above",
-        goal=("tokenizer/identity_between",),
-        floor="tokenizer/identity_between",
-    ),
-)
-
-
-def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> list[Criterion]:
-    """Criteria of the agent: over all operators, then by update policy."""
-    groups = ["noa", *(f"noa/{policy}" for policy in policies)]
+def scorecard(
+    metrics: Metrics, headline_steps: Sequence[int], policies: Sequence[str]
+) -> list[Row]:
+    """Every criterion, then the numbers beside which they stand, which nothing is asked of."""
+    wanted = [*criteria.TOKENIZER, *criteria.agent_criteria(headline_steps, policies)]
+    beside = criteria.references(headline_steps).items()
     return [
-        *(_vrmse(group, step) for group in groups for step in headline_steps),
-        *(_mse(step) for step in headline_steps if step == MSE_STEP),
-        Criterion(
-            name="share of bounded rollouts",
-            source="issue 7",
-            value="noa/bounded",
-            better="above",
-            goal=1.0,
-        ),
-        Criterion(
-            name="kappa of tokens > persistence",
-            source="issue 7",
-            value="noa/token_kappa",
-            better="above",
-            goal=("noa/token_kappa_persistence",),
-            floor="noa/token_kappa_persistence",
-            ceiling="noa/token_kappa_ceiling",
-        ),
+        *(judge(criterion, metrics) for criterion in wanted),
+        *(reference(metric, name, metrics) for metric, name in beside),
     ]
-
-
-def _vrmse(group: str, step: int) -> Criterion:
-    name = f"{group}/vrmse_{step}"
-    return Criterion(
-        name=f"{group.removeprefix('noa').strip('/') or 'all'}: VRMSE at step {step} < baselines",
-        source="issue 3" if group == "noa" else "issue 7",
-        value=name,
-        better="below",
-        goal=(f"{name}_persistence", f"{name}_policy_alone"),
-        floor=f"{name}_persistence",
-        ceiling=f"{name}_noise_floor",
-    )
-
-
-def _mse(step: int) -> Criterion:
-    return Criterion(
-        name=f"MSE at step {step} < goal",
-        source="seed 004",
-        value=f"noa/mse_{step}",
-        better="below",
-        goal=0.1,
-        floor=f"noa/mse_{step}_persistence",
-        ceiling=f"noa/mse_{step}_noise_floor",
-    )
 
 
 def judge(criterion: Criterion, metrics: Metrics) -> Row:
@@ -195,6 +63,22 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
     )
 
 
+def reference(metric: str, name: str, metrics: Metrics) -> Row:
+    """A row without a goal."""
+    return Row(
+        criterion=name,
+        source="baseline",
+        metric=metric,
+        value=_number(metrics, metric),
+        low=_interval(metrics, f"{metric}_low"),
+        high=_interval(metrics, f"{metric}_high"),
+        floor=None,
+        ceiling=None,
+        goal=None,
+        met=None,
+    )
+
+
 def table(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Rows as `artifacts.write_table` takes them; empty cells for what is not known."""
     return [
@@ -202,14 +86,41 @@ def table(rows: Sequence[Row]) -> list[dict[str, object]]:
     ]
 
 
-def text(rows: Sequence[Row]) -> str:
-    """The scorecard as plain text, columns aligned."""
-    header = ("criterion", "value", "low", "high", "floor", "ceiling", "goal", "met")
-    cells: list[tuple[str, ...]] = [header]
-    for row in rows:
-        numbers = (row.value, row.low, row.high, row.floor, row.ceiling, row.goal)
-        cells.append((row.criterion, *map(_text, numbers), WORDS[row.met]))
-    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+def text(rows: Sequence[Row], metrics: Metrics, headline_steps: Sequence[int]) -> str:
+    """The criteria, the codes and the predictors as plain text, columns aligned."""
+    judged = [
+        (row.criterion, *map(_text, _numbers(row)), WORDS[row.met])
+        for row in rows
+        if row.source != "baseline"
+    ]
+    codes = [
+        (name.replace("_", " "), *(_text(_number(metrics, f"tokenizer/{k}{end}")) for k in CODED))
+        for name, end in (("tokenizer", ""), *((c, f"_{c}") for c in criteria.CODES))
+    ]
+    predictors = [
+        (
+            name.replace("_", " "),
+            *(_text(_number(metrics, f"noa/vrmse_{step}{end}")) for step in headline_steps),
+        )
+        for name, end in (("agent", ""), *((p, f"_{p}") for p in criteria.PREDICTORS))
+    ]
+    numbers = ("value", "low", "high", "floor", "ceiling", "goal", "met")
+    steps = (f"step {step}" for step in headline_steps)
+    return "\n\n".join(
+        (
+            _aligned([("criterion, test operators", *numbers), *judged]),
+            _aligned([("codes of equal bits, floors, ceiling", *CODED), *codes]),
+            _aligned([("median VRMSE of rollouts", *steps), *predictors]),
+        )
+    )
+
+
+def _numbers(row: Row) -> tuple[float | None, ...]:
+    return (row.value, row.low, row.high, row.floor, row.ceiling, row.goal)
+
+
+def _aligned(cells: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join(
         "  ".join(
             [line[0].ljust(widths[0])]

@@ -180,7 +180,7 @@ def _headlines(report: Report, half: str) -> tuple[Headline, ...]:
     """The rows of the scorecard that speak of one half, each value once."""
     rows: dict[str, Row] = {}
     for row in report.scorecard:
-        if row.metric.startswith(f"{half}/"):
+        if row.metric.startswith(f"{half}/") and row.source != "baseline":
             rows.setdefault(row.metric, row)
     return tuple(
         Headline(

@@ -1,0 +1,180 @@
+"""The criteria of success, and the numbers beside which they stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+MSE_STEP = 64  # the step at which seed 004 asks for a mean squared error below 0.1
+CODES = (
+    "train_mean",
+    "shuffled",
+    "untrained",
+    "pca_kmeans",
+    "residual_kmeans",
+    "product",
+    "pca_waterfill",
+    "unquantized",
+)
+PREDICTORS = ("persistence", "train_mean", "policy_alone", "noise_floor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """What success means, in terms of metric names."""
+
+    name: str
+    source: str  # who asks for it
+    value: str  # metric; its interval is the same name with `_low` and `_high`
+    better: Literal["above", "below"]
+    goal: float | tuple[str, ...]  # a number, or the metrics that must all be beaten
+    floor: str | None = None  # metric: what no skill gives
+    ceiling: str | None = None  # metric: what is possible
+
+
+TOKENIZER = (
+    Criterion(
+        name="quality > earlier work",
+        source="seed 000",
+        value="tokenizer/quality",
+        better="above",
+        goal=0.98,
+        floor="tokenizer/quality_train_mean",
+        ceiling="tokenizer/quality_unquantized",
+    ),
+    Criterion(
+        name="reconstruction < PCA + k-means at equal bits",
+        source="issue 3",
+        value="tokenizer/reconstruction",
+        better="below",
+        goal=("tokenizer/reconstruction_pca_kmeans",),
+        floor="tokenizer/reconstruction_train_mean",
+        ceiling="tokenizer/reconstruction_unquantized",
+    ),
+    Criterion(
+        name="reconstruction < every equal-bit code by category",
+        source="issue 6",
+        value="tokenizer/reconstruction",
+        better="below",
+        goal=tuple(
+            f"tokenizer/reconstruction_{code}"
+            for code in ("pca_kmeans", "residual_kmeans", "product")
+        ),
+        floor="tokenizer/reconstruction_untrained",
+        ceiling="tokenizer/reconstruction_unquantized",
+    ),
+    Criterion(
+        name="reconstruction < PCA with water-filled bits",
+        source="issue 6",
+        value="tokenizer/reconstruction",
+        better="below",
+        goal=("tokenizer/reconstruction_pca_waterfill",),
+        floor="tokenizer/reconstruction_shuffled",
+        ceiling="tokenizer/reconstruction_unquantized",
+    ),
+    Criterion(
+        name="utilization > earlier work",
+        source="seed 000",
+        value="tokenizer/utilization",
+        better="above",
+        goal=0.51,
+    ),
+    Criterion(
+        name="topography input-latent > earlier work",
+        source="seed 000",
+        value="tokenizer/topo_pre",
+        better="above",
+        goal=0.989,
+        floor="tokenizer/topo_pre_untrained",
+    ),
+    Criterion(
+        name="topography latent-quantized > earlier work",
+        source="seed 000",
+        value="tokenizer/topo_post",
+        better="above",
+        goal=0.994,
+        floor="tokenizer/topo_post_untrained",
+    ),
+    Criterion(
+        name="topography input-tokens > k-means, untrained",
+        source="issue 6",
+        value="tokenizer/topo_tokens",
+        better="above",
+        goal=("tokenizer/topo_tokens_residual_kmeans", "tokenizer/topo_tokens_untrained"),
+        floor="tokenizer/topo_tokens_shuffled",
+    ),
+    Criterion(
+        name="identity: agreement within > between operators",
+        source="issue 6",
+        value="tokenizer/identity_within",
+        better="above",
+        goal=("tokenizer/identity_between",),
+        floor="tokenizer/identity_between",
+    ),
+)
+
+
+def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> list[Criterion]:
+    """Criteria of the agent: over all operators, then by update policy."""
+    groups = ["noa", *(f"noa/{policy}" for policy in policies)]
+    return [
+        *(_vrmse(group, step) for group in groups for step in headline_steps),
+        *(_mse(step) for step in headline_steps if step == MSE_STEP),
+        Criterion(
+            name="share of bounded rollouts",
+            source="issue 7",
+            value="noa/bounded",
+            better="above",
+            goal=1.0,
+        ),
+        Criterion(
+            name="kappa of tokens > persistence",
+            source="issue 7",
+            value="noa/token_kappa",
+            better="above",
+            goal=("noa/token_kappa_persistence",),
+            floor="noa/token_kappa_persistence",
+            ceiling="noa/token_kappa_ceiling",
+        ),
+    ]
+
+
+def _vrmse(group: str, step: int) -> Criterion:
+    name = f"{group}/vrmse_{step}"
+    return Criterion(
+        name=f"{group.removeprefix('noa').strip('/') or 'all'}: VRMSE at step {step} < baselines",
+        source="issue 3" if group == "noa" else "issue 7",
+        value=name,
+        better="below",
+        goal=(f"{name}_persistence", f"{name}_policy_alone"),
+        floor=f"{name}_persistence",
+        ceiling=f"{name}_noise_floor",
+    )
+
+
+def _mse(step: int) -> Criterion:
+    return Criterion(
+        name=f"MSE at step {step} < goal",
+        source="seed 004",
+        value=f"noa/mse_{step}",
+        better="below",
+        goal=0.1,
+        floor=f"noa/mse_{step}_persistence",
+        ceiling=f"noa/mse_{step}_noise_floor",
+    )
+
+
+def references(headline_steps: Sequence[int]) -> dict[str, str]:
+    """What else is measured on the test split: metric → what it is."""
+    codes = {
+        f"tokenizer/reconstruction_{code}": f"reconstruction of {_words(code)}" for code in CODES
+    }
+    predictors = {
+        f"noa/vrmse_{step}_{name}": f"VRMSE at step {step} of {_words(name)}"
+        for name in PREDICTORS
+        for step in headline_steps
+    }
+    return codes | predictors
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
