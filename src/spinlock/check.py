@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from spinlock import params, runtime
 from spinlock.categories import partition
@@ -37,7 +38,9 @@ def check(path: Path) -> None:
     tree = params.read(path)
     if unknown := sorted(set(tree) - set(SECTIONS)):
         raise Refusal(f"{path}: {unknown[0]}: unknown section; known: {', '.join(SECTIONS)}")
-    parsed = {name: params.parse(name, tree, schema, path) for name, schema in SECTIONS.items()}
+    parsed: dict[str, Any] = {
+        name: params.parse(name, tree, schema, path) for name, schema in SECTIONS.items()
+    }
     _check_across(parsed["sample"], parsed["generate"], parsed["train_noa"], path)
 
 
@@ -45,11 +48,11 @@ def _check_across(
     sample: sampling.Config, generate: rollout.Config, agent: noa.Config, path: Path
 ) -> None:
     """Refuse sections that cannot be right together."""
-    stride = 2**agent.encoder_levels
+    stride = 2**agent.backbone.encoder_levels
     if sample.grid_size % stride:
         raise Refusal(
-            f"{path}: sample.grid_size: must be a multiple of 2^train_noa.encoder_levels = "
-            f"{stride}, got {sample.grid_size}"
+            f"{path}: sample.grid_size: must be a multiple of {stride}, 2 to the power of "
+            f"train_noa.backbone.encoder_levels, got {sample.grid_size}"
         )
     longest = max(stage.horizon for stage in agent.curriculum)
     if longest > generate.steps:

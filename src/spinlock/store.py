@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -31,12 +32,16 @@ class Shard:
     """A piece of work and the hash that names its result."""
 
     key: str  # hash of everything the file depends on
-    work: object  # picklable argument of the function that computes it
+    work: Any  # picklable argument of the function that computes it
+
+
+Compute = Callable[[Any, Path], None]  # the work of a shard, and the path to write
+Missing = Sequence[tuple[Shard, Path]]
 
 
 def fill(
     shards: Sequence[Shard],
-    compute: Callable[[object, Path], None],
+    compute: Compute,
     folder: Path,
     workers: int,
     what: str,
@@ -64,13 +69,13 @@ def fill(
     return paths
 
 
-def _sequentially(missing, compute, workers):
+def _sequentially(missing: Missing, compute: Compute, workers: int) -> Iterator[Path]:
     for shard, path in missing:
         _compute_one(compute, shard.work, path)
         yield path
 
 
-def _in_processes(missing, compute, workers):
+def _in_processes(missing: Missing, compute: Compute, workers: int) -> Iterator[Path]:
     with pool(workers) as executor:
         futures = [executor.submit(_compute_one, compute, s.work, p) for s, p in missing]
         for future in as_completed(futures):
@@ -99,7 +104,7 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _compute_one(compute, work, path):
+def _compute_one(compute: Compute, work: Any, path: Path) -> Path:
     with replacing(path) as beside:
         compute(work, beside)
     return path
@@ -116,7 +121,7 @@ def _start_worker(parent: int) -> None:
 
 
 @contextmanager
-def _locked(folder: Path):
+def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock")
     try:
