@@ -5,9 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 import evaluation_case as case
-from spinlock.evaluation import consistency, emulation, views
+import noa_cases
+from spinlock.evaluation import consistency, cost, emulation, fields, views
 from spinlock.evaluation.agent import PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards
@@ -120,6 +122,27 @@ def test_threads_change_no_bit_and_no_order(sources, report):
         np.testing.assert_array_equal(found.vrmse, two.curves[name].vrmse)
     for name, tokens in one.tokens.items():
         np.testing.assert_array_equal(tokens, two.tokens[name])
+
+
+def test_a_real_agent_is_scored_as_it_rolls_out(sources):
+    real = noa_cases.agent()
+    judge = emulation.Judge(
+        operators=sources.operators,
+        index=sources.index,
+        agent=real.eval(),
+        tokenizer=sources.tokenizer,
+        train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
+        shown_steps=(1, 4),
+    )
+    rows = sources.operators.rows("test")[:4]
+    found = emulation.emulate(judge, rows)
+    u0 = torch.stack([sources.index.read(sources.operators, row).u0 for row in rows])
+    predicted = real.rollout(sources.operators.take(rows), u0, case.STEPS)
+    np.testing.assert_array_equal(found.predicted, predicted[:, [0, 3], 0])
+    truth = sources.index.read(sources.operators, rows[0]).u[0]
+    expected = fields.score(predicted[0], truth).vrmse
+    np.testing.assert_array_equal(found.curves["agent"].vrmse[0], expected)
+    assert cost.agent_flops(real, sources.operators) > 0
 
 
 def test_the_mean_trajectory_is_the_mean_of_first_realizations(sources):

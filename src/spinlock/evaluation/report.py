@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from spinlock import runtime
 from spinlock.evaluation import agent as agent_scores
-from spinlock.evaluation import cost, emulation, identity, scorecard, symbols, vocabulary
+from spinlock.evaluation import cost, emulation, identity, scorecard, symbols, views, vocabulary
 from spinlock.evaluation import tokenizer as tokenizer_scores
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
@@ -16,10 +16,8 @@ from spinlock.evaluation.consistency import Sources
 from spinlock.evaluation.emulation import Emulation, Judge
 from spinlock.evaluation.intervals import Bootstrap, curve
 from spinlock.evaluation.semantics import Semantics, semantics
-from spinlock.evaluation.views import aggregated_view
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.initial_conditions.families import family
-from spinlock.rollout import stream
 
 Metrics = dict[str, float | int | None]
 ALL = "all"  # the "policy" of all operators together
@@ -82,14 +80,12 @@ class Evaluation:
             rows = self.sources.cleaned.rows(name)
             found = tokenizer_scores.metrics(described, rows, self.how, self.pairs)
             found |= self._leakage(described, rows)
-            if name in ("test", "validation"):
-                found |= self._identity(described, rows[: self.config.num_identity_operators])
             metrics |= _under(f"{prefix}tokenizer/", found)
         everyone = np.flatnonzero(self.sources.cleaned.metadata.valid)
         joint = tokenizer_scores.joint(
             described, everyone, self.config.num_permutations, self.how.seed
         )
-        return metrics | _under("tokenizer/", joint)
+        return metrics | _under("tokenizer/", joint) | self._identity(described)
 
     def _leakage(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
         families = [family(self.sources.operators.ic_types[row]) for row in rows]
@@ -97,25 +93,24 @@ class Evaluation:
         tokens = described.own.tokens[rows][:, ~described.isolated]
         return identity.leakage(tokens, labels, self.config.num_permutations, self.how)
 
-    def _identity(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
+    def _identity(self, described: Vocabulary) -> Metrics:
         """Tokens of the same operators from another u0 with other noise, where none diverged."""
-        replayed = stream.rollouts(
-            self.sources.operators.take(rows),
-            self.sources.index.folder,
-            draw=1,
-            workers=self.workers,
+        count, cleaned = self.config.num_identity_operators, self.sources.cleaned
+        chosen = {prefix: cleaned.rows(self.groups[prefix])[:count] for prefix in ("", "val/")}
+        rows = np.concatenate(list(chosen.values()))
+        again = views.tokens_again(
+            self.sources.operators, self.sources.index, self.sources.tokenizer, rows, self.workers
         )
-        again = list(runtime.progress(replayed, len(rows), "identity"))
-        kept = [place for place, rollout in enumerate(again) if not rollout.diverged_at.any()]
-        first = described.own.tokens[rows[kept]]
-        second = np.zeros_like(first)
-        if kept:
-            views = aggregated_view(
-                [again[place] for place in kept], self.sources.tokenizer.cleaner
+        metrics: Metrics = {}
+        for prefix, own in chosen.items():
+            kept = [row for row in own.tolist() if row in again]
+            first = described.own.tokens[kept]
+            second = np.array([again[row] for row in kept], dtype=np.int64).reshape(first.shape)
+            found = identity.identity(
+                first, second, described.isolated, len(described.sizes), self.how
             )
-            second = self.sources.tokenizer.encode(views).numpy()
-        num_levels = len(described.sizes)
-        return identity.identity(first, second, described.isolated, num_levels, self.how)
+            metrics |= _under(f"{prefix}tokenizer/", found)
+        return metrics
 
     def _emulate(self) -> Emulation:
         operators, index = self.sources.operators, self.sources.index
