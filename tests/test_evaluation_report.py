@@ -12,7 +12,7 @@ import noa_cases
 from spinlock.evaluation import consistency, cost, emulation, fields, views
 from spinlock.evaluation.agent import PREDICTORS
 from spinlock.evaluation.report import Evaluation
-from spinlock.plots import dashboards
+from spinlock.plots import dashboards, files
 from spinlock.refusals import Refusal
 
 
@@ -180,6 +180,24 @@ def test_dashboards_are_drawn(evaluation, report):
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
     figures = dashboards.draw(evaluation, report, curves)
     assert sorted(figures) == ["agent.png", "engineering.png", "semantic.png"]
+
+
+def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path):
+    config = replace(case.CONFIG, min_operators=100, num_identity_operators=0)
+    evaluation = Evaluation(sources, config, workers=1)
+    report = evaluation.run()
+    assert {row.met for row in report.scorecard} == {None}
+    known = [name for name, value in report.metrics.items() if value is not None]
+    assert all(
+        name.endswith(("count", "bits", "entropy_joint"))
+        or "/step_flops" in name
+        or name == "noa/parameters"
+        for name in known
+    )
+    epochs = np.full(5, np.nan)
+    curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
+    for name, figure in dashboards.draw(evaluation, report, curves).items():
+        files.save(figure, tmp_path / name)
 
 
 def test_missing_curves_are_refused(tmp_path):
