@@ -70,7 +70,7 @@ class Config:
     backbone: Backbone
     integrator: Literal["policy", "direct"]  # emulate O(u) inside the policy, or the next field
     normalize: Literal["increment", "field"]  # squared errors by the mean square of which
-    precision: Literal["float32", "bfloat16"]  # of convolutions and matrix products
+    precision: Literal["float32", "bfloat16"]  # inside the backbone; fields are float32
     batch_size: Size  # windows an update
     microbatches: Size  # parts of a batch, each on a thread; they change the last digits
     curriculum: Annotated[tuple[Phase, ...], Field(min_length=1)]

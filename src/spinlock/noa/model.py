@@ -1,5 +1,6 @@
 """The Neural Operator Agent: one network that rolls out any operator of the family."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from spinlock.rollout import policies
 from spinlock.sampling.table import Operators
 
 KIND = "noa"
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Agent(nn.Module):
@@ -86,15 +88,16 @@ class Agent(nn.Module):
                 back-propagation through time), counted from the last one back.
             generator: source of dropout; none, no dropout.
         """
-        weights = self.backbone.condition(self.embedding(theta))
+        dtype = PRECISIONS[self.config.precision]
+        conditioned = self.backbone.condition(self.embedding(theta))
+        weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}
         keep, gain = self._coefficients(coefficients)[:, :, None, None, None].unbind(1)
         u, frames = u0, []
         for step in range(steps):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
-            with torch.autocast("cpu", torch.bfloat16, self.config.precision == "bfloat16"):
-                output = self.backbone(u, weights, generator)
-            u = policies.advance(u, output.float(), keep, gain)
+            output = self.backbone(u.to(dtype), weights, generator).float()
+            u = policies.advance(u, output, keep, gain)
             frames.append(u)
         return torch.stack(frames, 1)
 
@@ -105,13 +108,11 @@ class Agent(nn.Module):
 
     def save(self, path: Path) -> None:
         """Write everything `load` needs; the same bytes for the same content."""
-        payload = {
-            "config": asdict(self.config),
-            "names": list(self.names),
-            "channels": self.channels,
-            "weights": {name: value.clone() for name, value in self.state_dict().items()},
-        }
-        artifacts.save_checkpoint(path, KIND, payload)
+        # As text, because pickle tells equal strings from identical ones: a loaded agent would
+        # be saved with other bytes.
+        about = {"config": asdict(self.config), "names": self.names, "channels": self.channels}
+        weights = {name: value.clone() for name, value in self.state_dict().items()}
+        artifacts.save_checkpoint(path, KIND, {"about": json.dumps(about), "weights": weights})
 
 
 def initialized(config: Config, columns: Columns, channels: int, seed: int) -> Agent:
@@ -128,11 +129,11 @@ def load(path: Path) -> Agent:
         Refusal: the file is missing, damaged or of another kind.
     """
     found = artifacts.load_checkpoint(path, KIND)
-    weights = found["weights"]
+    about, weights = json.loads(found["about"]), found["weights"]
     columns = Columns(
-        names=tuple(found["names"]), mean=weights["theta_mean"], scale=weights["theta_scale"]
+        names=tuple(about["names"]), mean=weights["theta_mean"], scale=weights["theta_scale"]
     )
-    agent = Agent(params.parse("config", found, Config, path), columns, found["channels"])
+    agent = Agent(params.parse("config", about, Config, path), columns, about["channels"])
     agent.load_state_dict(weights)
     return agent.eval()
 

@@ -43,7 +43,7 @@ class Norm(nn.Module):
         self, x: Float[Tensor, "n width H W"], weights: Float[Tensor, "n 2 width 1 1"]
     ) -> Float[Tensor, "n width H W"]:
         """Normalize and modulate fields."""
-        scale, shift = weights.to(x.dtype).unbind(1)
+        scale, shift = weights.unbind(1)
         # group_norm with one channel a group is instance_norm, several times faster on the CPU
         return torch.addcmul(shift, F.group_norm(x, self.width, eps=NORM_EPSILON), 1 + scale)
 
