@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spinlock import artifacts, params, runtime
-from spinlock.evaluation import consistency, report, scorecard
+from spinlock.evaluation import consistency, report, scorecard, tables
 from spinlock.evaluation.config import Config
 from spinlock.plots import dashboards, files
 
@@ -21,9 +21,11 @@ def main(*paths: Path) -> str:
     history = dashboards.read_curves(curves)
     evaluation = report.Evaluation(sources, config, settings.num_workers)
     found = evaluation.run()
-    artifacts.write_metrics(metrics, found.metrics)
+    artifacts.write_metrics(metrics, tables.headlines(found.metrics))
+    artifacts.write_table(plots / "scores.csv", tables.scores(found.metrics))
     artifacts.write_table(card, scorecard.table(found.scorecard))
-    artifacts.write_table(plots / "error_curves.csv", found.error_curves)
+    artifacts.write_table(plots / "error_curves.csv", tables.wide(found.error_curves, report.ALL))
+    artifacts.write_table(plots / "error_curves_by_policy.csv", found.error_curves)
     artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
     for name, figure in dashboards.draw(evaluation, found, history).items():
         files.save(figure, plots / name)
