@@ -6,14 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up, nearest
+from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up, search
 
 seeds = st.integers(0, 2**16)
 
 
-def quantizer(seed: int = 0, groups: int = 3, width: int = 4, sizes=(6, 5), dims=(3, 2)):
+def quantizer(seed: int = 0, sizes=(6, 5), dims=(3, 2), search_width: int = 1):
     rng = torch.Generator().manual_seed(seed)
-    made = ResidualQuantizer(groups, width, sizes, dims)
+    made = ResidualQuantizer(3, 4, sizes, dims, search_width)
     for parameter in made.parameters():
         parameter.data = torch.randn(parameter.shape, generator=rng)
     for level in range(len(sizes)):
@@ -26,12 +26,45 @@ def latents(seed: int, rows: int = 20, groups: int = 3, width: int = 4) -> torch
     return torch.randn(rows, groups, width, generator=torch.Generator().manual_seed(seed))
 
 
+def costs(
+    points: torch.Tensor, codebooks: list[torch.Tensor], tokens: torch.Tensor
+) -> torch.Tensor:
+    chosen = [look_up(codes, tokens[..., level]) for level, codes in enumerate(codebooks)]
+    return (points - torch.stack(chosen).sum(0)).square().sum(-1)
+
+
+def books(seed: int, sizes: tuple[int, ...]) -> list[torch.Tensor]:
+    return [latents(seed + i, 3, k).transpose(0, 1).reshape(3, k, 4) for i, k in enumerate(sizes)]
+
+
 @given(seed=seeds)
-def test_the_nearest_code_has_the_least_distance_of_all(seed):
-    points, codes = latents(seed), latents(seed + 1, 3, 7).transpose(0, 1).reshape(3, 7, 4)
-    distances = (points[:, :, None] - codes).square().sum(-1)
-    chosen = distances.gather(-1, nearest(points, codes)[..., None])[..., 0]
-    torch.testing.assert_close(chosen, distances.amin(-1))
+def test_of_one_level_the_nearest_code_is_chosen(seed):
+    points, codebooks = latents(seed), books(seed + 1, (7,))
+    every = (points[:, :, None] - codebooks[0]).square().sum(-1)
+    chosen = search(points, codebooks, 1)
+    torch.testing.assert_close(costs(points, codebooks, chosen), every.amin(-1))
+
+
+@given(seed=seeds)
+def test_with_width_one_each_level_takes_the_code_nearest_to_the_residual(seed):
+    residual, codebooks = latents(seed), books(seed + 1, (5, 6, 4))
+    chosen = search(residual, codebooks, 1)
+    for level, codes in enumerate(codebooks):
+        nearest = (residual[:, :, None] - codes).square().sum(-1).argmin(-1)
+        assert torch.equal(chosen[..., level], nearest)
+        residual = residual - look_up(codes, nearest)
+
+
+@given(seed=seeds)
+def test_a_search_as_wide_as_there_are_sums_finds_the_best_of_all(seed):
+    points, codebooks = latents(seed), books(seed + 1, (4, 3))
+    sums = codebooks[0][:, :, None] + codebooks[1][:, None]
+    best = (points[:, :, None] - sums.flatten(1, 2)).square().sum(-1).amin(-1)
+    found = costs(points, codebooks, search(points, codebooks, 12))
+    torch.testing.assert_close(found, best)
+    greedy = costs(points, codebooks, search(points, codebooks, 1))
+    assert (found <= greedy + 1e-5).all()
+    assert (found < greedy - 1e-5).any()
 
 
 @given(seed=seeds)

@@ -152,8 +152,10 @@ def test_test_and_held_out_rows_change_nothing(made):
 
 
 def test_training_stops_after_the_patience(made):
-    _, history = run(made, patience=1, learning_rate=1.0)
-    assert len(history) < 6
+    _, history = run(made, patience=2, epochs=60)
+    quantized = [record["reconstruction"] for record in history[2:]]
+    assert len(quantized) < 60
+    assert quantized.index(min(quantized)) == len(quantized) - 3
 
 
 def test_the_best_epoch_is_the_one_that_is_kept(made):
@@ -184,6 +186,30 @@ def test_columns_count_alike_however_many_rows_have_them(made):
     batch = report.training_examples(model, made[1])
     per_cell = batch.cells.mean(0) * sum(map(len, model.layout.columns.values()))
     torch.testing.assert_close(per_cell, model.layout.weights())
+
+
+def test_jitter_moves_cells_by_a_share_of_a_difference_of_the_same_view(made):
+    model = cases.build(*made)
+    train = report.training_examples(model, made[1])
+    operators, others = torch.tensor([2, 5]), torch.tensor([[0, 1], [3, 4]])
+    plain = train.take(operators)
+    moved = train.jittered(plain, others, 0.5)
+    one, two = (train.take(o).inputs for o in others)
+    expected = plain.inputs.cells + 0.5 * (one.cells - two.cells)
+    everywhere = (plain.inputs.exists * one.exists * two.exists) > 0
+    torch.testing.assert_close(moved.inputs.cells[everywhere], expected[everywhere])
+    torch.testing.assert_close(moved.inputs.cells[~everywhere], plain.inputs.cells[~everywhere])
+    assert torch.equal(moved.inputs.exists, plain.inputs.exists)
+    bins = moved.inputs.series.unflatten(2, (-1, 2)).mean(-1)
+    whole = model.layout.categories[4].temporal
+    last = bins[..., -len(whole) :].transpose(1, 2).flatten(1)
+    torch.testing.assert_close(moved.inputs.cells[:, -last.shape[1] :], last)
+
+
+def test_without_jitter_nothing_moves(made):
+    train = report.training_examples(cases.build(*made), made[1])
+    plain = train.take(torch.tensor([2, 5]))
+    assert train.jittered(plain, torch.tensor([[0, 1], [3, 4]]), 0.0) is plain
 
 
 def test_a_single_view_takes_no_part_in_a_category_of_spreads_alone(made):

@@ -32,6 +32,7 @@ CONFIG = Config(
     num_levels=2,
     codebook_size=(8, 6),
     latent_dim=(4, 3),
+    search_width=3,
     ema_decay=0.9,
     commitment=0.25,
     reset_below=0.0,
@@ -39,8 +40,10 @@ CONFIG = Config(
     families=FamilyConfig(
         summary_hidden=(8,), summary_dim=6, temporal_channels=4, temporal_blocks=1, temporal_dim=6
     ),
+    jitter=0.1,
     single_view_weight=1.0,
     learning_rate=1e-2,
+    encoder_learning_rate=1e-3,
     weight_decay=1e-2,
     batch_size=32,
     warmup_epochs=2,

@@ -53,13 +53,16 @@ class Config:
     num_levels: Size  # L, residual levels, coarse to fine
     codebook_size: Size | tuple[Size, ...]  # K, codes per level
     latent_dim: Size | tuple[Size, ...]  # width of the codes per level
+    search_width: Size  # partial sums kept while codes are chosen; 1 = level after level
     ema_decay: Annotated[float, Field(gt=0, lt=1)]  # weight of the past in the moving average
     commitment: Weight  # β, van den Oord et al. 2017, eq. 3
     reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
     losses: LossConfig
     families: FamilyConfig
+    jitter: Weight  # share h of the difference of two operators that is added to a third
     single_view_weight: Weight  # of all single views of an operator together; aggregated has 1
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]  # of decoders and family embeddings
+    encoder_learning_rate: Annotated[float, Field(gt=0)]  # of encoder and projections
     weight_decay: Weight
     batch_size: Size  # rows, every view of an operator being one
     warmup_epochs: Annotated[int, Field(ge=0)]  # without quantization, before the k-means

@@ -1,7 +1,7 @@
 """Training examples: every view of every operator, with weights of rows, cells and categories."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,26 @@ class Examples:
             groups=self.groups.index_select(0, rows),
             views=self.views,
         )
+
+    def jittered(self, batch: "Examples", others: Int[Tensor, "2 k"], share: float) -> "Examples":
+        """Operators between operators: cells and series plus h times the difference of two others.
+
+        x + h (x' − x″) with the same view of each (differential evolution's mutation, Storn and
+        Price 1997). Its noise has the covariance of the operators themselves, so the codes are
+        fitted to a smoothed density instead of to single rows. A cell that one of the three lacks
+        stays as it is; fields and masks are the first one's.
+        """
+        if not share:
+            return batch
+        one, two = (self.take(operators).inputs for operators in others)
+        inputs = batch.inputs
+        exists = (inputs.exists > 0) * (one.exists > 0) * (two.exists > 0)
+        moved = replace(
+            inputs,
+            cells=inputs.cells + share * exists * (one.cells - two.cells),
+            series=inputs.series + share * (one.series - two.series),
+        )
+        return replace(batch, inputs=moved)
 
 
 def examples(model: Tokenizer, views: Sequence[Cleaned], single_weight: float) -> Examples:

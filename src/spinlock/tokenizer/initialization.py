@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from spinlock import randomness
 from spinlock.tokenizer.model import Tokenizer
-from spinlock.tokenizer.quantizer import look_up, nearest
 
-SMALL = 0.1  # scale of the corrections beside an affine path, so that the affine path leads
+SMALL = 0.01  # scale of the corrections beside an affine path, so that the affine path leads
 CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
 RESTARTS = 4  # of each k-means
 
@@ -92,7 +91,12 @@ def start_codes(
             number = randomness.integer_seed(seed, f"k_means/{level}/{name}")
             centers = k_means((points @ axes).numpy(), shares.numpy(), size, number)
             quantizer.codes(level)[group] = torch.from_numpy(centers).float()
-        residual = residual - _level(model, residual, weights, level)
+        tokens = quantizer.choose(latents, level + 1)
+        residual = latents - quantizer(latents, tokens).latents
+    for level, size in enumerate(quantizer.sizes):
+        chosen = nn.functional.one_hot(tokens[..., level], size) * weights[..., None]
+        rows_per_step = min(model.config.batch_size, len(tokens))
+        quantizer.counts(level).copy_(chosen.mean(0) * rows_per_step)
 
 
 def k_means(points: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -101,18 +105,3 @@ def k_means(points: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np
     fit = KMeans(min(size, distinct), n_init=RESTARTS, random_state=seed, algorithm="lloyd")
     centers = fit.fit(points, sample_weight=weights).cluster_centers_
     return np.resize(centers, (size, points.shape[1]))
-
-
-def _level(
-    model: Tokenizer, residual: Float[Tensor, "n G E"], weights: Float[Tensor, "n G"], level: int
-) -> Float[Tensor, "n G E"]:
-    """Quantize the residual at one level; also count the rows of each code per step."""
-    quantizer = model.quantizer
-    points = torch.einsum("nge,ged->ngd", residual, quantizer.down[level])
-    tokens = nearest(points, quantizer.codes(level))
-    chosen = nn.functional.one_hot(tokens, quantizer.sizes[level]) * weights[..., None]
-    rows = min(model.config.batch_size, len(tokens))
-    quantizer.counts(level).copy_(chosen.sum(0) * (rows / len(tokens)))
-    return torch.einsum(
-        "ngd,gde->nge", look_up(quantizer.codes(level), tokens), quantizer.up[level]
-    )

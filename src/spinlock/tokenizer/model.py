@@ -70,7 +70,9 @@ class Tokenizer(nn.Module):
         self.layout = assign(self.mapping, cleaner.kept, config.temporal_bins, num_steps)
         groups, width = len(self.categories), config.group_embedding_dim
         self.encoder = CategoryEncoder(self.layout, channels, config)
-        self.quantizer = ResidualQuantizer(groups, width, config.codebook_sizes, config.latent_dims)
+        self.quantizer = ResidualQuantizer(
+            groups, width, config.codebook_sizes, config.latent_dims, config.search_width
+        )
         self.decoder = Decoder(self.layout, width, config.decoder_hidden_dim)
         self.partial = RaggedReadout(width, self.layout.sizes)
         self.families = FamilyEncoder(self.layout, channels, config)

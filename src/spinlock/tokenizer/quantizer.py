@@ -1,6 +1,7 @@
 """Residual vector quantization of G latents at once, codebooks learned by moving averages."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,35 +22,57 @@ class Quantized:
     commitment: Float[Tensor, "n G"]  # mean over levels of the squared distance to the code
 
 
-def nearest(points: Float[Tensor, "n G d"], codes: Float[Tensor, "G K d"]) -> Int[Tensor, "n G"]:
-    r"""Index of the nearest code of each group, by one batched product.
+def search(
+    points: Float[Tensor, "n G E"], codebooks: Sequence[Float[Tensor, "G K E"]], width: int
+) -> Int[Tensor, "n G L"]:
+    r"""Choose one code per level so that their sum is near the point; all groups at once.
 
-    $\arg\min_k \|c_k\|^2 - 2 \langle x, c_k\rangle$ equals $\arg\min_k \|x - c_k\|^2$.
+    Level after level, each of the `width` best partial sums is extended by every code, and the
+    best sums are kept (a beam search, as in Babenko and Lempitsky 2014); with width 1 each level
+    takes the code nearest to the residual. From a residual r the squared distance grows by
+    $\|c_k\|^2 - 2 \langle r, c_k\rangle$: one batched product per level.
     """
-    half = codes.square().sum(-1, keepdim=True).mT / 2  # [G, 1, K]
-    return torch.baddbmm(half, points.transpose(0, 1), codes.mT, alpha=-1).argmin(-1).T
+    residual = points.transpose(0, 1)[:, :, None]  # [G, n, beam, E]
+    cost = residual.new_zeros(residual.shape[:3])
+    tokens = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
+    for codes in codebooks:
+        half = codes.square().sum(-1)[:, None] / 2  # [G, 1, K]
+        gain = torch.baddbmm(half, residual.flatten(1, 2), codes.mT, alpha=-1)
+        total = (cost[..., None] + gain.unflatten(1, cost.shape[1:])).flatten(2)
+        cost, best = total.topk(min(width, total.shape[-1]), largest=False)
+        parent, code = best // codes.shape[1], best % codes.shape[1]
+        tokens = torch.cat([_descend(tokens, parent), code[..., None]], -1)
+        residual = _descend(residual, parent) - look_up(codes, code.permute(1, 2, 0)).permute(
+            2, 0, 1, 3
+        )
+    return tokens[:, :, 0].transpose(0, 1)
 
 
-def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "n G"]) -> Float[Tensor, "n G d"]:
+def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float[Tensor, "*n G d"]:
     """The codes that the tokens name."""
-    groups = torch.arange(len(codes), device=codes.device)
-    return codes[groups, tokens]
+    return codes[torch.arange(len(codes), device=codes.device), tokens]
 
 
 class ResidualQuantizer(nn.Module):
     r"""L levels, coarse to fine, each with a down- and an up-projection per group.
 
-    $r_0 = z$; $x_l = r_l P_l$; $q_l$ the code nearest to $x_l$; $r_{l+1} = r_l - q_l U_l$;
-    $\hat z = \sum_l q_l U_l$. Straight-through: the gradient takes $q_l$ for $x_l$ (van den Oord
-    et al. 2017; residual levels as in Zeghidour et al. 2021). The codes follow moving averages of
-    the residuals that chose them (van den Oord et al. 2017, appendix A.1); they are buffers.
+    $r_0 = z$; $x_l = r_l P_l$; $q_l$ the chosen code; $r_{l+1} = r_l - q_l U_l$;
+    $\hat z = \sum_l q_l U_l$, and `search` chooses the codes so that it is near z.
+    Straight-through: the gradient takes $q_l$ for $x_l$ (van den Oord et al. 2017; residual levels
+    as in Zeghidour et al. 2021). The codes follow moving averages of the residuals that chose them
+    (van den Oord et al. 2017, appendix A.1); they are buffers.
     """
 
     def __init__(
-        self, num_groups: int, width: int, sizes: tuple[int, ...], dims: tuple[int, ...]
+        self,
+        num_groups: int,
+        width: int,
+        sizes: tuple[int, ...],
+        dims: tuple[int, ...],
+        search_width: int,
     ) -> None:
         super().__init__()
-        self.sizes, self.dims = sizes, dims
+        self.sizes, self.dims, self.search_width = sizes, dims, search_width
         self.down = nn.ParameterList(torch.zeros(num_groups, width, d) for d in dims)
         self.up = nn.ParameterList(torch.zeros(num_groups, d, width) for d in dims)
         for level, (size, dim) in enumerate(zip(sizes, dims, strict=True)):
@@ -73,25 +96,29 @@ class ResidualQuantizer(nn.Module):
         self, latents: Float[Tensor, "n G E"], tokens: Int[Tensor, "n G L"] | None = None
     ) -> Quantized:
         """Quantize; with `tokens`, by these codes instead of the nearest."""
+        if tokens is None:
+            tokens = self.choose(latents, len(self.sizes))
         residual, total = latents, torch.zeros_like(latents)
-        chosen, projected, distances = [], [], []
-        for level in range(len(self.sizes)):
+        projected, distances = [], []
+        for level in range(tokens.shape[-1]):
             point = _grouped(residual, self.down[level])
-            token = (
-                nearest(point.detach(), self.codes(level)) if tokens is None else tokens[..., level]
-            )
-            code = look_up(self.codes(level), token)
+            code = look_up(self.codes(level), tokens[..., level])
             part = _grouped(point + (code - point).detach(), self.up[level])
             residual, total = residual - part, total + part
-            chosen.append(token)
             projected.append(point)
             distances.append((point - code).square().sum(-1))
         return Quantized(
             latents=total,
-            tokens=torch.stack(chosen, -1),
+            tokens=tokens,
             projected=tuple(projected),
             commitment=torch.stack(distances, -1).mean(-1),
         )
+
+    @torch.no_grad()
+    def choose(self, latents: Float[Tensor, "n G E"], levels: int) -> Int[Tensor, "n G levels"]:
+        """Tokens of some latents by the first levels."""
+        codebooks = [torch.bmm(self.codes(level), self.up[level]) for level in range(levels)]
+        return search(latents, codebooks, self.search_width)
 
     def decode(self, tokens: Int[Tensor, "n G L"]) -> Float[Tensor, "n G E"]:
         """The latents that the tokens stand for."""
@@ -103,9 +130,9 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def follow(self, quantized: Quantized, weights: Float[Tensor, "n G"], decay: float) -> None:
-        """Move the codes towards the mean of the residuals that chose them.
+        r"""Move the codes towards the mean of the residuals that chose them.
 
-        $N_k \\leftarrow γ N_k + (1 - γ) n_k$, $c_k \\leftarrow c_k + (1 - γ) (s_k - n_k c_k) / N_k$
+        $N_k \leftarrow γ N_k + (1 - γ) n_k$, $c_k \leftarrow c_k + (1 - γ) (s_k - n_k c_k) / N_k$
         with the new $N_k$, which is the moving average of sums over the moving average of counts.
         """
         for level, point in enumerate(quantized.projected):
@@ -115,10 +142,8 @@ class ResidualQuantizer(nn.Module):
             count = chosen.sum(-1)
             counts.lerp_(count, 1 - decay)
             pull = chosen @ point.transpose(0, 1) - count[..., None] * codes
-            codes += (
-                torch.where(counts > EMPTY, (1 - decay) / counts.clamp_min(EMPTY), 0.0)[..., None]
-                * pull
-            )
+            rate = torch.where(counts > EMPTY, (1 - decay) / counts.clamp_min(EMPTY), 0.0)
+            codes += rate[..., None] * pull
 
     @torch.no_grad()
     def reset(
@@ -147,3 +172,9 @@ class ResidualQuantizer(nn.Module):
 
 def _grouped(x: Float[Tensor, "n G i"], weight: Float[Tensor, "G i o"]) -> Float[Tensor, "n G o"]:
     return torch.bmm(x.transpose(0, 1), weight).transpose(0, 1)
+
+
+def _descend(values: Float[Tensor, "G n beam m"], parent: Int[Tensor, "G n b"]) -> Tensor:
+    """For each partial sum, the entry of the one it extends."""
+    index = parent[..., None].expand(*parent.shape, values.shape[-1])
+    return values.gather(2, index)

@@ -1,5 +1,6 @@
 """Training the tokenizer: a generator of scores, resumable to the bit."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from spinlock.tokenizer.model import Tokenizer
 
 KIND = "train_vqvae"
 SAVE_EVERY = 25  # epochs between two checkpoints of a run; how often cannot change a result
+
+JITTERED_COPIES = 7  # of the training rows, for the k-means
+
+SLOW = ("encoder.", "quantizer.")  # what moves the latents under the codes
 
 Record = dict[str, float]
 
@@ -93,11 +98,13 @@ class _Run:
         if number == self.config.warmup_epochs:
             self._start_codes()
         self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["top"] * self._share(number)
         rng = randomness.stream(self.seed, "tokenizer/epoch", step=number)
         order = torch.from_numpy(rng.permutation(self.train.num_operators))
         used: list[Tensor] = []
         for operators in order.split(max(1, self.config.batch_size // self.train.views)):
-            self._step(self.train.take(operators), rng, quantized, used)
+            self._step(self._jittered(operators, rng), rng, quantized, used)
         record = self._scores(quantized, used)
         self.history.append(record)
         if quantized and (not self.best_epoch or self._better(record)):
@@ -105,13 +112,28 @@ class _Run:
             self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
         return record
 
+    def _share(self, number: int) -> float:
+        """Share of the learning rate in an epoch: half a cosine wave over all quantized epochs."""
+        done = max(0, number - self.config.warmup_epochs) / self.config.epochs
+        return (1 + math.cos(math.pi * done)) / 2
+
     def _better(self, record: Record) -> bool:
         return record["reconstruction"] < self.history[self.best_epoch - 1]["reconstruction"]
 
+    def _jittered(self, operators: Tensor, rng: np.random.Generator) -> Examples:
+        others = torch.from_numpy(rng.integers(self.train.num_operators, size=(2, len(operators))))
+        return self.train.jittered(self.train.take(operators), others, self.config.jitter)
+
+    @torch.no_grad()
     def _start_codes(self) -> None:
-        with torch.no_grad():
-            latents = self.model.encoder(self.train.inputs)
-        initialization.start_codes(self.model, latents, self.train.groups, self.seed)
+        """K-means on all rows as they are, and as they are jittered."""
+        rng = randomness.stream(self.seed, "tokenizer/start")
+        everyone = torch.arange(self.train.num_operators)
+        copies = JITTERED_COPIES if self.config.jitter else 0
+        sets = [self.train, *(self._jittered(everyone, rng) for _ in range(copies))]
+        latents = torch.cat([self.model.encoder(part.inputs) for part in sets])
+        weights = self.train.groups.repeat(len(sets), 1)
+        initialization.start_codes(self.model, latents, weights, self.seed)
 
     def _step(self, batch: Examples, rng: np.random.Generator, quantized: bool, used: list) -> None:
         size = (2, self.config.losses.topographic_pairs)
@@ -191,15 +213,18 @@ def validation_scores(
 
 
 def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
-    named = list(model.named_parameters())
-    groups = [
-        {
-            "params": [p for n, p in named if not initialization.is_bias(n)],
-            "weight_decay": model.config.weight_decay,
-        },
-        {"params": [p for n, p in named if initialization.is_bias(n)], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=model.config.learning_rate, fused=True)
+    """AdamW with a group for each of the two learning rates, with and without decay."""
+    config, groups = model.config, []
+    for slow, rate in ((True, config.encoder_learning_rate), (False, config.learning_rate)):
+        for bias in (True, False):
+            chosen = [
+                p
+                for name, p in model.named_parameters()
+                if name.startswith(SLOW) is slow and initialization.is_bias(name) is bias
+            ]
+            decay = 0.0 if bias else config.weight_decay
+            groups.append({"params": chosen, "lr": rate, "weight_decay": decay, "top": rate})
+    return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
 
 
 def _statistics(latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
