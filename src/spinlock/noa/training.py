@@ -120,7 +120,7 @@ class _Run:
         horizon = config.horizon(self.update)
         batch = draw(self.data.train, config.batch_size, horizon, config.initial_share, rng)
         generators = self._generators()
-        parts = [
+        parts: list[Part] = [
             partial(supervised, self.agent, part, generator, count)
             for part, generator in zip(batch.split(count), generators, strict=True)
         ]

@@ -73,6 +73,18 @@ class Block(nn.Module):
         return x + drop_channels(h, self.dropout, generator)
 
 
+class Blocks(nn.ModuleList):
+    """Blocks of one level, one after the other."""
+
+    def forward(
+        self, x: Float[Tensor, "n C H W"], weights: Weights, generator: torch.Generator | None
+    ) -> Float[Tensor, "n C H W"]:
+        """Apply to fields."""
+        for block in self:
+            x = block(x, weights, generator)
+        return x
+
+
 class AFNOBlock(nn.Module):
     r"""Adaptive Fourier neural operator block (Guibas et al. 2022), residual.
 
@@ -133,7 +145,7 @@ class UAFNO(nn.Module):
         mixed = {"kernels": shape.kernels, "embedding_dim": shape.embedding_dim}
         self.stem = Conv(shape.in_channels, width(0), shape.stem_kernel, **mixed)
         self.encoder = nn.ModuleList(
-            nn.ModuleList(Block(level, d, shape) for d in dilations[level]) for level in levels
+            Blocks(Block(level, d, shape) for d in dilations[level]) for level in levels
         )
         self.down = nn.ModuleList(Conv(width(i), width(i + 1), 3, stride=2) for i in levels)
         self.afno = nn.ModuleList(
@@ -141,7 +153,7 @@ class UAFNO(nn.Module):
         )
         self.up = nn.ModuleList(Conv(width(i + 1), width(i), 1) for i in reversed(levels))
         self.decoder = nn.ModuleList(
-            nn.ModuleList(Block(level, 1, shape) for _ in range(shape.blocks_per_level))
+            Blocks(Block(level, 1, shape) for _ in range(shape.blocks_per_level))
             for level in reversed(levels)
         )
         self.norm = Norm(width(0), shape.embedding_dim)
@@ -170,9 +182,7 @@ class UAFNO(nn.Module):
         """
         skips, x = self._encode(x, weights, generator)
         for up, blocks, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
-            x = skip + upsample(up(x, weights[up]))
-            for block in blocks:
-                x = block(x, weights, generator)
+            x = blocks(skip + upsample(up(x, weights[up])), weights, generator)
         x = F.gelu(self.norm(x, weights[self.norm]))
         return self.output(x, weights[self.output])
 
@@ -183,10 +193,8 @@ class UAFNO(nn.Module):
         check_grid(self.shape.encoder_levels, *x.shape[-2:])
         x, skips = self.stem(x, weights[self.stem]), []
         for blocks, down in zip(self.encoder, self.down, strict=True):
-            for block in blocks:
-                x = block(x, weights, generator)
-            skips.append(x)
-            x = down(x, weights[down])
+            skips.append(blocks(x, weights, generator))
+            x = down(skips[-1], weights[down])
         for block in self.afno:
             x = block(x, weights)
         return skips, x
