@@ -20,7 +20,7 @@ def main(features: Path, clean: Path, cleaner: Path, metrics: Path, columns: Pat
     artifacts.write_metrics(metrics, counts)
     artifacts.write_table(columns, report.rows(fitted))
     kept, dropped = counts["clean/columns_kept"], counts["clean/columns_dropped"]
-    return f"clean: {kept} columns kept, {dropped} dropped, of {len(train)} operators → {clean}"
+    return f"clean: {kept} columns kept, {dropped} dropped, of {len(train)} operators -> {clean}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main(clean: Path, categories: Path, metrics: Path) -> str:
     table = discovery.summaries(train, source.columns)
     artifacts.write_metrics(metrics, quality.metrics(found, table))
     count = len(found.categories)
-    return f"discover-categories: {count} categories of {len(table)} columns → {categories}"
+    return f"discover-categories: {count} categories of {len(table)} columns -> {categories}"
 
 
 if __name__ == "__main__":

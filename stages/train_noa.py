@@ -4,8 +4,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from dvclive import Live
-
+import curves
 from spinlock import artifacts, params, runtime
 from spinlock.noa import parallel, report, training
 from spinlock.noa.config import Config
@@ -17,26 +16,18 @@ def main(*paths: Path) -> str:
     config, seed = params.load("train_noa", Config), params.load("seed", int)
     workers = params.load("runtime", runtime.Config).num_workers
     agent, data = report.prepare((table, rollouts, tokenizer), config, seed, workers)
-    inputs = runtime.file_fingerprint(table, rollouts / "index.json", tokenizer)
-    key = runtime.fingerprint(asdict(config), seed, runtime.code_fingerprint(), inputs)
+    code, inputs = runtime.code_fingerprint(), (table, rollouts / "index.json", tokenizer)
+    key = runtime.fingerprint(asdict(config), seed, code, runtime.file_fingerprint(*inputs))
     folder = runtime.work_folder("train_noa", key)
-    history = []
-    with (
-        parallel.threads(workers) as executor,
-        Live(str(live), report=None, save_dvc_exp=False, dvcyaml=False) as log,
-    ):
+    with parallel.threads(workers) as executor:
         intervals = training.fit(agent, data, seed, executor, folder)
-        for record in runtime.progress(intervals, config.num_intervals, "train-noa"):
-            log.step = int(record["update"])
-            for name, value in record.items():
-                log.log_metric(name, artifacts.rounded(value))
-            history.append(record)
+        shown = runtime.progress(intervals, config.num_intervals, "train-noa")
+        history = curves.log(live, ((int(record["update"]), record) for record in shown))
     agent.save(noa)
     found = report.metrics(agent, data, history)
     artifacts.write_metrics(metrics, found)
     shutil.rmtree(folder)
-    error, update = found["noa/val_error"], found["noa/best_update"]
-    return f"train-noa: validation VRMSE {error:.3f} at update {update} → {noa}"
+    return f"train-noa: validation VRMSE {found['noa/val_error']:.3f} -> {noa}"
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
+STAGES = ROOT / "stages"
 
 
 def closure(script: Path) -> set[Path]:
-    """The script and every module of `spinlock` that importing it imports, directly or not.
+    """The script and every module of `spinlock` or `stages/` that it imports, directly or not.
 
     The package's own `__init__` is left out: it holds the lazy public names and decides nothing.
     """
@@ -32,12 +33,15 @@ def _imported(file: Path) -> set[str]:
             if node.level:
                 raise ValueError(f"{file}: relative import; write it in full")
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == "spinlock"}
+    return names
 
 
 def _files(name: str) -> list[Path]:
-    """The module of that name and the packages above it, where these are files."""
+    """The module of that name and the packages above it, where these are files of ours."""
     parts = name.split(".")
+    if parts[0] != "spinlock":
+        beside = STAGES / f"{name}.py"
+        return [beside] if beside.is_file() else []
     places = [SRC.joinpath(*parts[:end]) for end in range(1, len(parts) + 1)]
     candidates = [p / "__init__.py" for p in places] + [places[-1].with_suffix(".py")]
     return [path for path in candidates if path.is_file()]

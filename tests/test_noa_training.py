@@ -41,7 +41,7 @@ def test_two_threads_give_the_bytes_of_one(data, finished):
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5])
-def test_a_resumed_run_ends_as_an_uninterrupted_one(  # noqa: PLR0917 (fixtures)
+def test_a_resumed_run_ends_as_an_uninterrupted_one(
     data, executor, finished, tmp_path: Path, monkeypatch, stop
 ):
     monkeypatch.setattr(training, "SAVE_EVERY", 1)

@@ -239,6 +239,18 @@ def read_json(path: Path) -> object:
         raise Refusal(f"{path}: not JSON: {error}") from None
 
 
+def read_object(path: Path) -> dict:
+    """Read a JSON object.
+
+    Raises:
+        Refusal: missing, not JSON, or a list or value.
+    """
+    tree = read_json(path)
+    if not isinstance(tree, dict):
+        raise Refusal(f"{path}: expected an object, found {type(tree).__name__}")
+    return tree
+
+
 def rounded(value: float | None, digits: int = 6) -> float | None:
     """A number with that many significant digits; null if there is none."""
     if value is None or not math.isfinite(value):

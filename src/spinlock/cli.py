@@ -69,9 +69,7 @@ def describe(path: Path) -> str:
 
 
 def _describe_json(path: Path) -> str:
-    content = artifacts.read_json(path)
-    if not isinstance(content, dict):
-        raise Refusal(f"{path}: expected an object, found {type(content).__name__}")
+    content = artifacts.read_object(path)
     lines = []
     for key, value in content.items():
         size = f"{len(value)} entries" if isinstance(value, dict | list) else value

@@ -1,4 +1,4 @@
-"""`dvc.yaml` says the truth: deps are import closures, params what is read, outs what is written."""
+"""`dvc.yaml` tells the truth about what a stage imports, reads, uses and writes."""
 
 import ast
 import re

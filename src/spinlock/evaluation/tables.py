@@ -24,7 +24,7 @@ def headlines(metrics: Metrics) -> dict[str, float | int | None]:
     }
 
 
-def scores(metrics: Metrics) -> list[dict[str, object]]:
+def scores(metrics: Metrics) -> list[dict[str, str | float | int | None]]:
     """A row for every score: its value, its mean where that is another, and its interval."""
     return [
         {"metric": name, "value": value} | {end: metrics.get(f"{name}_{end}") for end in ENDS}
