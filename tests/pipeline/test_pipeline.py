@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project import Project, clone
+from project import ROOT, Project, clone
 
 pytestmark = pytest.mark.pipeline
 OUTPUTS = ("dvc.lock", "metrics/evaluate.json", "metrics/train_vqvae.json", "plots/scorecard.csv")
@@ -139,6 +140,25 @@ def _wait_for_the_queue(project: Project) -> None:
             return
         time.sleep(1)
     raise AssertionError(f"the queue did not end: {status}")
+
+
+def test_the_python_of_the_readme_runs(project):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        project.run(sys.executable, "-c", block + "\nassert tokens.shape[0] == 32")
+
+
+def test_the_command_looks_and_uses(project):
+    def said(*arguments: str) -> list[str]:
+        return project.run(sys.executable, "-m", "spinlock.cli", *arguments).stdout.splitlines()
+
+    assert said("scorecard")[0].startswith("criterion")
+    assert said("info", "data/tokens.h5")[0] == "data/tokens.h5: tokens"
+    assert said("info", "models/noa.pt")[0].startswith("models/noa.pt: ")
+    header, *rows = said("tokenize", "data/features.h5")
+    assert header.startswith("operator_id\t")
+    assert len(rows) == 32
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from spinlock.randomness import stream
 from spinlock.refusals import Refusal
 
 KIND = "train_noa"
-SAVE_EVERY = 4  # validations between two checkpoints of a run; it cannot change a result
+SAVE_EVERY = 1  # validations between two checkpoints of a run; it cannot change a result
 SELECTION_STEPS = 32  # at least so long are the rollouts that choose the weights
 MASKED = "masked_predictions"  # a count, where the other numbers of a record are losses
 BETAS = (0.9, 0.99)  # a short memory of squares: the curriculum changes their size

@@ -16,7 +16,7 @@ from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
 
 KIND = "train_vqvae"
-SAVE_EVERY = 25  # epochs between two checkpoints of a run; how often cannot change a result
+SAVE_EVERY = 10  # epochs between two checkpoints of a run; how often cannot change a result
 
 JITTERED_COPIES = 7  # of the training rows, for the k-means
 

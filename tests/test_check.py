@@ -1,0 +1,52 @@
+"""`python -m spinlock.check` reads the whole file and says the first thing that is wrong."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from spinlock import check
+from spinlock.refusals import Refusal
+
+yaml = YAML()
+
+
+def changed(root, folder, change):
+    """A copy of the project's params.yaml with a change made in it."""
+    tree = yaml.load((root / "params.yaml").read_text())
+    change(tree)
+    path = folder / "params.yaml"
+    with path.open("w") as file:
+        yaml.dump(tree, file)
+    return path
+
+
+def test_the_projects_own_file_is_right(root):
+    check.check(root / "params.yaml")
+
+
+def _set(*keys, value):
+    def change(tree):
+        for key in keys[:-1]:
+            tree = tree[key]
+        tree[keys[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_set("sample", "operators", value=3), "sample.operators: unknown key, did you mean"),
+        (_set("tune", value=3), "tune: unknown section"),
+        (lambda tree: tree.pop("clean"), "clean: missing"),
+        (lambda tree: tree["generate"].pop("steps"), "generate.steps: missing"),
+        (_set("clean", "max_missing", value="0.1"), 'clean.max_missing: .*number, got "0.1"'),
+        (_set("sample", "num_operators", value=-5), "sample.num_operators: .*got -5"),
+        (_set("sample", "grid_size", value=30), "sample.grid_size: must be a multiple of 4"),
+        (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, got 16"),
+        (_set("runtime", "workers", value=0), "runtime.workers: .*got 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line(root, tmp_path, change, said):
+    with pytest.raises(Refusal, match=said) as refusal:
+        check.check(changed(root, tmp_path, change))
+    assert "\n" not in str(refusal.value)
