@@ -142,6 +142,16 @@ def test_architecture_counts_weights_and_sees_its_field(operators):
     assert field.tolist() == expected
 
 
+def test_one_call_describes_a_rollout_as_the_file_does(operators, made):
+    folder, _, described = made
+    stored = files.aggregated(described)
+    for row, rollout in enumerate(rollouts(operators, folder / "rollouts")):
+        if described.valid[row]:
+            found = extract.extract(rollout.u, rollout.u0)
+            for family, values in found.items():
+                np.testing.assert_array_equal(values.numpy(), stored[family][row])
+
+
 def test_metrics_count_what_is_missing_and_never_find_an_infinite_value(operators, made):
     _, _, described = made
     found = report.metrics(operators, described)

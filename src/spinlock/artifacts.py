@@ -197,12 +197,13 @@ def writing(path: Path, kind: str, provenance: object) -> Iterator[Sink]:
 
 
 @contextmanager
-def reading(path: Path, kind: str) -> Iterator[Source]:
+def reading(path: Path | str, kind: str) -> Iterator[Source]:
     """Open an artefact that `writing` made.
 
     Raises:
         Refusal: missing, truncated, foreign, of another kind or schema.
     """
+    path = Path(path)
     if not path.is_file():
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)")
     try:
@@ -285,12 +286,13 @@ def save_checkpoint(path: Path, kind: str, payload: Mapping[str, object]) -> Non
         torch.save({"kind": kind, "schema": SCHEMA, **payload}, file)
 
 
-def load_checkpoint(path: Path, kind: str | None = None) -> dict:
+def load_checkpoint(path: Path | str, kind: str | None = None) -> dict:
     """Load a checkpoint without executing any code in it; of any kind if none is asked for.
 
     Raises:
         Refusal: missing, damaged, or of another kind or schema.
     """
+    path = Path(path)
     if not path.is_file():
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)")
     try:

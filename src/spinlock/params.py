@@ -34,7 +34,7 @@ def load(section: str, schema: type[T], path: Path = PATH) -> T:
     return parse(section, read(path), schema, path)
 
 
-def parse(section: str, tree: Mapping[str, object], schema: type[T], path: Path = PATH) -> T:
+def parse(section: str, tree: Mapping[str, object], schema: type[T], path: Path | str = PATH) -> T:
     """Parse a section of a tree that is already read; see `load`."""
     if section not in tree:
         raise Refusal(f"{path}: {section}: missing{_suggestion(section, list(tree))}")

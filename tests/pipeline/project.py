@@ -68,12 +68,17 @@ class Project:
         return words[words.index("python") + 1 :]
 
     def would_run(self) -> list[str]:
-        """Names of the stages that `dvc repro` would run now."""
-        return [
-            line.split("'")[1]
-            for line in self.dvc("repro", "--dry").splitlines()
-            if line.startswith("Running stage")
-        ]
+        """Stages that `dvc repro` would run now, and those that read what these write."""
+        changed = self._announced("repro", "--dry")
+        return (
+            self._announced("repro", "--dry", "--force", "--downstream", *changed)
+            if changed
+            else []
+        )
+
+    def _announced(self, *command: str) -> list[str]:
+        lines = self.dvc(*command).splitlines()
+        return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
 
 
 def clone(folder: Path, changes: Mapping | None = None) -> Project:

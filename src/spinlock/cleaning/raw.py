@@ -40,7 +40,7 @@ class Features:
         )
 
 
-def read(path: Path) -> Features:
+def read(path: Path | str) -> Features:
     """Read `data/features.h5`, both views.
 
     Raises:

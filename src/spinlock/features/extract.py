@@ -20,6 +20,26 @@ CHUNK = 2**18  # values of u described at a time: larger temporaries are new pag
 SMALL_MEAN = 0.1  # of the standard deviation; a smaller mean is no scale to divide by
 
 
+def extract(
+    u: Float[Tensor, "*B R T C H W"], u0: Float[Tensor, "*B C H W"]
+) -> dict[str, Float[Tensor, "..."]]:
+    """All families of some operators in the aggregated view, as `data/features.h5` holds them.
+
+    Args:
+        u: rollouts, every realization of an operator.
+        u0: the state before, shared by the realizations.
+
+    Returns:
+        `initial` [*B, 14], `summary` [*B, 3 D] (mean, std, cv) and `temporal` [*B, T, D].
+    """
+    before = u0.unsqueeze(-4).expand(*u.shape[:-4], *u0.shape[-3:])
+    return {
+        "initial": initial(u0),
+        "summary": aggregate(summary(u, before)),
+        "temporal": temporal(u).mean(-3),
+    }
+
+
 def initial(u0: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B 14"]:
     """INITIAL: fourteen numbers of an initial condition, without a gradient."""
     return initial_family.features(u0)

@@ -122,7 +122,7 @@ def initialized(config: Config, columns: Columns, channels: int, seed: int) -> A
         return Agent(config, columns, channels)
 
 
-def load(path: Path) -> Agent:
+def load(path: Path | str) -> Agent:
     """Read an agent that `Agent.save` wrote.
 
     Raises:

@@ -180,12 +180,13 @@ class Index:
         return u
 
 
-def open_rollouts(folder: Path) -> Index:
+def open_rollouts(folder: Path | str) -> Index:
     """Open a folder that `shards.assemble` wrote.
 
     Raises:
         Refusal: there is no index, or it is not one of rollouts.
     """
+    folder = Path(folder)
     path = folder / INDEX
     tree = {"index": artifacts.read_json(path)}
     return Index(folder, params.parse("index", tree, Contents, path))

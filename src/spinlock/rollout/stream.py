@@ -30,7 +30,7 @@ class Settings(Protocol):
 
 def rollouts(
     operators: Operators,
-    folder: Path | None,
+    folder: Path | str | None,
     config: Config | None = None,
     draw: int = 0,
     workers: int = 1,

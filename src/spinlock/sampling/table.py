@@ -157,7 +157,7 @@ def write(path: Path, operators: Operators, provenance: Mapping[str, object]) ->
         sink.put("metadata/held_out", operators.held_out, "N G", columns=operators.held_out_groups)
 
 
-def read(path: Path) -> Operators:
+def read(path: Path | str) -> Operators:
     """Read a table that `write` made.
 
     Raises:

@@ -211,7 +211,7 @@ class Tokenizer(nn.Module):
             )
 
 
-def load(path: Path) -> Tokenizer:
+def load(path: Path | str) -> Tokenizer:
     """Read a tokenizer that `Tokenizer.save` wrote, ready for use on raw features.
 
     Raises:
