@@ -62,7 +62,7 @@ def dashboard(picture: AgentPicture) -> Figure:
     panels = upper.subplots(1, count + 1, width_ratios=[1.0] * count + [1.15])
     for axes, (group, curves) in zip(panels, picture.groups.items(), strict=False):
         _errors(axes, curves, f"{group}: {picture.counts[group]} operators")
-    headline.draw(panels[-1], picture.headlines, "Measured on test operators (95 % interval)", 9)
+    headline.draw(panels[-1], picture.headlines, "On test operators (95 % interval)", 9)
     for part, strip in zip(
         lower.subfigures(1, len(picture.strips), wspace=0.03, squeeze=False)[0],
         picture.strips,

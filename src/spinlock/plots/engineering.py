@@ -52,7 +52,7 @@ def dashboard(picture: EngineeringPicture) -> Figure:
     _utilization(left, picture)
     _reconstruction(center, picture)
     room = round(lower / 0.55)  # a row in 0.55 inch
-    headline.draw(right, picture.headlines, "Measured on test operators (95 % interval)", room)
+    headline.draw(right, picture.headlines, "On test operators (95 % interval)", room)
     return figure
 
 
