@@ -22,7 +22,7 @@ def main(*paths: Path) -> str:
     with parallel.threads(workers) as executor:
         intervals = training.fit(agent, data, seed, executor, folder)
         shown = runtime.progress(intervals, config.num_intervals, "train-noa")
-        history = curves.log(live, ((int(record["update"]), record) for record in shown))
+        history = curves.log(live, shown, step="update")
     agent.save(noa)
     found = report.metrics(agent, data, history)
     artifacts.write_metrics(metrics, found)

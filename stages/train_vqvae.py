@@ -30,7 +30,7 @@ def main(*paths: Path) -> str:
     sets = report.training_examples(model, source), report.validation_examples(model, source)
     epochs = training.fit(model, *sets, seed, folder)
     shown = runtime.progress(epochs, config.warmup_epochs + config.epochs, NAME)
-    history = curves.log(live, enumerate(shown, 1))
+    history = curves.log(live, shown)
     model.save(tokenizer)
     found = report.encode(model, source)
     report.write(tokens, found, provenance)

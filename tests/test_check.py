@@ -43,6 +43,9 @@ def _set(*keys, value):
         (_set("sample", "num_operators", value=-5), "sample.num_operators: .*got -5"),
         (_set("sample", "grid_size", value=30), "sample.grid_size: must be a multiple of 4"),
         (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, got 16"),
+        (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
+        (_set("sample", "ic_mix", 2, "variants", value=["sinusoid"]), "'sinusoid'"),
+        (_set("runtime", "device", value="cuda"), "runtime.device: .*'cpu', got \"cuda\""),
         (_set("runtime", "workers", value=0), "runtime.workers: .*got 0"),
     ],
 )

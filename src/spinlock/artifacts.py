@@ -109,9 +109,9 @@ class Source:
 
     def dataset(self, name: str, axes: str) -> h5py.Dataset:
         """An unread dataset, its axes checked; for reading it row by row."""
-        if name not in self._file:
-            raise Refusal(f"{self.path}: dataset '{name}' is missing")
-        data = self._file[name]
+        data = self._file.get(name)
+        if not isinstance(data, h5py.Dataset) or "axes" not in data.attrs:
+            raise Refusal(f"{self.path}: dataset '{name}' is missing, or not one of ours")
         if data.attrs["axes"] != axes:
             found = data.attrs["axes"]
             raise Refusal(f"{self.path}: {name}: expected axes '{axes}', found '{found}'")
@@ -123,8 +123,16 @@ class Source:
                 )
         return data
 
-    def get(self, name: str, axes: str, rows: slice = slice(None)) -> np.ndarray:
+    def get(
+        self, name: str, axes: str, rows: slice = slice(None), *, all_finite: bool = False
+    ) -> np.ndarray:
         """Read a dataset, or some of its rows.
+
+        Args:
+            name: path inside the file.
+            axes: as in `Sink.put`.
+            rows: which rows.
+            all_finite: refuse a non-finite value where a mask says that there is none, too.
 
         Raises:
             Refusal: missing, other axes, unreadable bytes, or a non-finite value that no mask
@@ -137,7 +145,7 @@ class Source:
             raise Refusal(f"{self.path}: {name}: unreadable, damaged? ({error})") from None
         if values.dtype.kind == "f":
             bad = ~np.isfinite(values)
-            if bad.any() and _mask_name(name) in self._file:
+            if bad.any() and _mask_name(name) in self._file and not all_finite:
                 bad &= self._file[_mask_name(name)][rows]
             if bad.any():
                 index = [int(i) for i in np.argwhere(bad)[0]]
@@ -211,7 +219,8 @@ def reading(path: Path | str, kind: str) -> Iterator[Source]:
     except OSError as error:
         raise Refusal(f"{path}: not a readable HDF5 file, is it truncated? ({error})") from None
     with file:
-        found = (file.attrs["kind"], int(file.attrs["schema"])) if "kind" in file.attrs else None
+        ours = {"kind", "schema", "provenance"} <= set(file.attrs)
+        found = (file.attrs["kind"], int(file.attrs["schema"])) if ours else None
         if found != (kind, SCHEMA):
             made = "a foreign file" if found is None else f"{found[0]} of schema {found[1]}"
             raise Refusal(f"{path}: expected {kind} of schema {SCHEMA}, found {made}")

@@ -1,6 +1,7 @@
 """Check the whole of params.yaml before any work starts: `python -m spinlock.check`."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from spinlock.categories import partition
 from spinlock.cleaning import fitting
 from spinlock.evaluation import config as evaluation
 from spinlock.features import config as features
+from spinlock.initial_conditions import families
 from spinlock.noa import config as noa
 from spinlock.refusals import Refusal
 from spinlock.rollout import config as rollout
@@ -41,13 +43,20 @@ def check(path: Path) -> None:
     parsed: dict[str, Any] = {
         name: params.parse(name, tree, schema, path) for name, schema in SECTIONS.items()
     }
-    _check_across(parsed["sample"], parsed["generate"], parsed["train_noa"], path)
+    for variant in parsed["sample"].variants:
+        families.lookup(variant)
+    _check_across(parsed, path)
 
 
-def _check_across(
-    sample: sampling.Config, generate: rollout.Config, agent: noa.Config, path: Path
-) -> None:
+def _check_across(parsed: Mapping[str, Any], path: Path) -> None:
     """Refuse sections that cannot be right together."""
+    sample, generate, agent = (parsed[name] for name in ("sample", "generate", "train_noa"))
+    bins = parsed["train_vqvae"].temporal_bins
+    if generate.steps % bins:
+        raise Refusal(
+            f"{path}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
+            f"got {bins}"
+        )
     stride = 2**agent.backbone.encoder_levels
     if sample.grid_size % stride:
         raise Refusal(

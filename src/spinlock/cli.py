@@ -88,12 +88,13 @@ def _describe_hdf5(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     """The kind that an HDF5 file says it is; whether that is true, `reading` checks."""
-    if not path.is_file() or not h5py.is_hdf5(path):
-        raise Refusal(f"{path}: not found, or not HDF5")
-    with h5py.File(path, "r") as file:
-        if "kind" not in file.attrs:
-            raise Refusal(f"{path}: a foreign HDF5 file")
-        return str(file.attrs["kind"])
+    try:
+        with h5py.File(path, "r") as file:
+            if "kind" not in file.attrs:
+                raise Refusal(f"{path}: a foreign HDF5 file")
+            return str(file.attrs["kind"])
+    except OSError as error:
+        raise Refusal(f"{path}: not found, not HDF5, or truncated ({error})") from None
 
 
 def _describe_checkpoint(path: Path) -> str:
@@ -128,6 +129,8 @@ def scorecard(path: Path) -> str:
         raise Refusal(f"{path}: not found; `make repro` makes it")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
+    if not rows:
+        raise Refusal(f"{path}: empty; `make repro` makes it")
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

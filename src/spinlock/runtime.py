@@ -31,8 +31,8 @@ class Config:
 
     executor: Literal["sequential", "processes"]
     workers: int = Field(ge=1)  # processes of generate, extract, evaluate; threads of train_noa
-    batch_size: int = Field(ge=1)  # operators read, replayed or described at a time
-    device: Literal["cpu", "cuda"]
+    batch_size: int = Field(ge=1)  # operators that a worker of extract describes at a time
+    device: Literal["cpu"]  # others are refused, not ignored
     store: str = Field(min_length=1)  # folder of finished shards, shared between runs
 
     @property

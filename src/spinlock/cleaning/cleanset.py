@@ -132,7 +132,7 @@ def read(path: Path) -> CleanSet:
     with artifacts.reading(path, "clean") as source:
         values, masks = {}, {}
         for group, axes in GROUPS.items():
-            values[group] = torch.from_numpy(source.get(f"{group}/features", axes))
+            values[group] = torch.from_numpy(source.get(f"{group}/features", axes, all_finite=True))
             masks[group] = torch.from_numpy(source.mask(f"{group}/features", axes))
         whole = {"initial": "initial"} | {f: f"{f}/aggregated" for f in ("summary", "temporal")}
         return CleanSet(

@@ -94,7 +94,7 @@ def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
         ),
         engineering.Box(name="quantizer", size=f"{levels} levels of\n{codes} codes"),
         engineering.Box(name="tokens", size=f"{groups * levels} tokens\n{tokenizer.bits:.0f} bits"),
-        engineering.Box(name="decoders", size=f"{parameters} parameters\nin all"),
+        engineering.Box(name="tokenizer", size=f"{parameters} parameters\nin all"),
     )
 
 

@@ -108,7 +108,7 @@ def _spans_decades(lines: Mapping[str, np.ndarray]) -> bool:
 
 def _utilization(axes: Axes, picture: EngineeringPicture) -> None:
     image = style.heat_map(axes, picture.utilization, (0.0, 1.0), style.SEQUENTIAL)
-    axes.set_title("Codes in use, of all codes of a level")
+    axes.set_title("Codes that any operator of the set uses")
     axes.set_xticks(range(len(picture.levels)), picture.levels)
     axes.set_yticks(range(len(picture.categories)), picture.categories)
     texts = [
