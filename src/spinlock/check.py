@@ -51,12 +51,6 @@ def check(path: Path) -> None:
 def _check_across(parsed: Mapping[str, Any], path: Path) -> None:
     """Refuse sections that cannot be right together."""
     sample, generate, agent = (parsed[name] for name in ("sample", "generate", "train_noa"))
-    bins = parsed["train_vqvae"].temporal_bins
-    if generate.steps % bins:
-        raise Refusal(
-            f"{path}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
-            f"got {bins}"
-        )
     stride = 2**agent.backbone.encoder_levels
     if sample.grid_size % stride:
         raise Refusal(
@@ -68,6 +62,12 @@ def _check_across(parsed: Mapping[str, Any], path: Path) -> None:
         raise Refusal(
             f"{path}: train_noa.curriculum: horizons must be at most generate.steps = "
             f"{generate.steps}, got {longest}"
+        )
+    bins = parsed["train_vqvae"].temporal_bins
+    if generate.steps % bins:
+        raise Refusal(
+            f"{path}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
+            f"got {bins}"
         )
 
 
