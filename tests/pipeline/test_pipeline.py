@@ -83,6 +83,16 @@ def test_an_edit_runs_the_stages_that_read_it(project, file, stages):
     assert project.would_run() == stages
 
 
+def test_a_stale_lock_is_told_from_a_current_one(project):
+    check = [sys.executable, ".ci/lock_is_current.py"]
+    assert project.run(*check).stdout == "dvc.lock is current\n"
+    project.overlay({"clean": {"clip_sigmas": 4.0}})
+    stale = project.run(*check, check=False)
+    assert stale.returncode == 1
+    assert "dvc.lock is stale" in stale.stderr
+    assert "'clean'" in stale.stderr
+
+
 def test_runtime_settings_run_nothing(project):
     project.overlay({"runtime": {"workers": 7, "batch_size": 99}})
     assert project.would_run() == []
