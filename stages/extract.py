@@ -15,7 +15,7 @@ def main(operators_path: Path, rollouts: Path, features: Path, metrics: Path) ->
     settings = params.load("runtime", runtime.Config)
     operators = table.read(operators_path)
     index = open_rollouts(rollouts)
-    plan = shards.plan(operators, index, config)
+    plan = shards.plan(operators, index, config, settings.batch_size)
     paths = store.fill(
         plan, shards.compute, Path(settings.store), settings.num_workers, "extract: shards"
     )

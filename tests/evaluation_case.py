@@ -100,7 +100,7 @@ def sources(folder: Path) -> Sources:
     shards.assemble(operators, settings, paths, folder / "rollouts")
     index = open_rollouts(folder / "rollouts")
     groups = ExtractConfig(summary_groups=("temporal",), temporal_groups=("spatial", "spectral"))
-    plan = feature_shards.plan(operators, index, groups)
+    plan = feature_shards.plan(operators, index, groups, 3)
     paths = store.fill(plan, feature_shards.compute, folder / "s", 1, "test")
     files.write(folder / "f.h5", operators, feature_shards.read(paths), index, groups)
     features = raw.read(folder / "f.h5")

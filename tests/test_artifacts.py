@@ -95,6 +95,25 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, damage, said):
     assert "a.h5" in str(refusal.value)
 
 
+def test_a_flipped_bit_is_refused_with_its_dataset(tmp_path):
+    path = write(tmp_path / "a.h5")
+    data = bytearray(path.read_bytes())
+    data[data.index(VALUES.tobytes()) + 5] ^= 1
+    path.write_bytes(data)
+    with (
+        artifacts.reading(path, "features") as source,
+        pytest.raises(Refusal, match=r"a\.h5: group/values: unreadable, damaged"),
+    ):
+        source.get("group/values", "N T D")
+
+
+def test_no_dataset_is_compressed(tmp_path):
+    """Compressors may start from uninitialized memory (LZF does): other bytes for equal values."""
+    with h5py.File(write(tmp_path / "a.h5"), "r") as file:
+        assert file["group/values"].compression is None
+        assert file["group/values"].fletcher32
+
+
 def test_a_foreign_hdf5_file_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = 1

@@ -31,7 +31,7 @@ def roll(operators, folder, kept="all"):
 
 
 def describe(operators, index, folder, workers=1):
-    plan = shards.plan(operators, index, CONFIG)
+    plan = shards.plan(operators, index, CONFIG, 2)
     paths = store.fill(plan, shards.compute, folder / "store", workers, "features")
     return plan, shards.read(paths)
 
@@ -111,10 +111,10 @@ def test_a_larger_table_keeps_the_shards_of_the_smaller(operators, made, tmp_pat
     few = operators.take(slice(0, 4))
     index = roll(few, tmp_path)
     _, whole, _ = made
-    small, large = (shards.plan(o, i, CONFIG) for o, i in ((few, index), (operators, whole)))
+    small, large = (shards.plan(o, i, CONFIG, 2) for o, i in ((few, index), (operators, whole)))
     assert [shard.key for shard in small] == [shard.key for shard in large[:2]]
     other = Config(summary_groups=("temporal",), temporal_groups=("spatial",))
-    assert {s.key for s in shards.plan(few, index, other)}.isdisjoint(s.key for s in small)
+    assert {s.key for s in shards.plan(few, index, other, 2)}.isdisjoint(s.key for s in small)
 
 
 def test_aggregates_are_over_the_realizations(made):

@@ -16,6 +16,7 @@ import torch
 from spinlock.refusals import Refusal
 
 SCHEMA = 1
+CHUNK = 2**16  # bytes; a larger row is a chunk of its own
 
 
 @contextmanager
@@ -54,7 +55,10 @@ class Sink:
         units: Sequence[str] = (),
         mask: np.ndarray | None = None,
     ) -> None:
-        """Write one dataset, chunked by its first axis.
+        """Write one dataset in chunks along its first axis, each with a checksum.
+
+        Not compressed: LZF starts from uninitialized memory, so that equal values gave unequal
+        bytes, and what zlib writes depends on its version.
 
         Args:
             name: path inside the file, such as `"features/initial/aggregated/features"`.
@@ -82,11 +86,11 @@ class Sink:
     def _write(self, name: str, array: np.ndarray, axes: str) -> None:
         if len(axes.split()) != array.ndim:
             raise ValueError(f"{name}: axes '{axes}' for an array of shape {array.shape}")
-        options = {}
-        if array.ndim > 1 and array.size:
-            options = {"chunks": (1, *array.shape[1:]), "compression": "lzf", "shuffle": True}
-            rows = max(1, 2**16 // max(1, array[0].nbytes))
+        options: dict[str, object] = {}
+        if array.ndim and array.size:
+            rows = max(1, CHUNK // max(1, array[0].nbytes))
             options["chunks"] = (min(rows, array.shape[0]), *array.shape[1:])
+            options["fletcher32"] = True  # a flipped bit is an error on reading
         dataset = self._file.create_dataset(name, data=array, track_times=False, **options)
         dataset.attrs["axes"] = axes
 
@@ -107,8 +111,19 @@ class Source:
     def __contains__(self, name: str) -> bool:
         return name in self._file
 
-    def dataset(self, name: str, axes: str) -> h5py.Dataset:
-        """An unread dataset, its axes checked; for reading it row by row."""
+    def raw(self, name: str, axes: str, rows: slice = slice(None)) -> np.ndarray:
+        """Read a dataset as `get` does, with whatever is not finite in it.
+
+        Raises:
+            Refusal: missing, other axes, or bytes that do not match their checksum.
+        """
+        data = self._dataset(name, axes)
+        try:
+            return data[rows]
+        except OSError as error:
+            raise Refusal(f"{self.path}: {name}: unreadable, damaged? ({error})") from None
+
+    def _dataset(self, name: str, axes: str) -> h5py.Dataset:
         data = self._file.get(name)
         if not isinstance(data, h5py.Dataset) or "axes" not in data.attrs:
             raise Refusal(f"{self.path}: dataset '{name}' is missing, or not one of ours")
@@ -138,11 +153,7 @@ class Source:
             Refusal: missing, other axes, unreadable bytes, or a non-finite value that no mask
                 declares missing.
         """
-        data = self.dataset(name, axes)
-        try:
-            values = data[rows]
-        except OSError as error:
-            raise Refusal(f"{self.path}: {name}: unreadable, damaged? ({error})") from None
+        values = self.raw(name, axes, rows)
         if values.dtype.kind == "f":
             bad = ~np.isfinite(values)
             if bad.any() and _mask_name(name) in self._file and not all_finite:

@@ -53,14 +53,20 @@ class Work:
     config: Config
 
 
-def plan(operators: Operators, index: Index, config: Config) -> list[Shard]:
-    """Cut the table as the rollouts are cut; each piece has a hash of all it depends on."""
+def plan(operators: Operators, index: Index, config: Config, batch_size: int) -> list[Shard]:
+    """Cut the table into pieces of `batch_size`; each has a hash of all that it depends on."""
     code = runtime.code_fingerprint()
     made_with = (index.steps, index.realizations, index.bound, asdict(config))
     shards = []
-    for entry in index.contents.shards:
-        piece = operators.take(slice(entry.first, entry.first + entry.count))
-        key = runtime.fingerprint("features", code, made_with, entry.sha256, identities(piece))
+    for first in range(0, len(operators), batch_size):
+        piece = operators.take(slice(first, first + batch_size))
+        end = first + len(piece)
+        read = [
+            entry.sha256
+            for entry in index.contents.shards
+            if entry.first < end and first < entry.first + entry.count
+        ]
+        key = runtime.fingerprint("features", code, made_with, read, identities(piece))
         work = Work(operators=piece, folder=index.folder, config=config)
         shards.append(Shard(key=key, work=work))
     return shards
@@ -102,5 +108,5 @@ def read(paths: Sequence[Path]) -> Described:
     for path in paths:
         with artifacts.reading(path, KIND) as source:
             for name, axes in AXES.items():
-                parts[name].append(source.dataset(f"{name}/values", axes)[:])
+                parts[name].append(source.raw(f"{name}/values", axes))
     return Described(**{name: np.concatenate(found) for name, found in parts.items()})

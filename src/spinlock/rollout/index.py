@@ -157,16 +157,13 @@ class Index:
         self, source: artifacts.Source, place: int, diverged_at: Int[Tensor, "R"]
     ) -> Float[Tensor, "R T C H W"]:
         """u of one operator: all within the bound before divergence, NaN from there on."""
-        data = source.dataset("u", "N R T C H W")
+        data = source.raw("u", "N R T C H W", slice(place, place + 1))
         if data.shape[1:] != self.contents.shapes.u or data.dtype != np.float32:
             raise Refusal(
                 f"{source.path}: u: expected float32 of shape {self.contents.shapes.u} an "
                 f"operator, got {data.dtype} of {data.shape[1:]}"
             )
-        try:
-            u = torch.from_numpy(data[place])
-        except OSError as error:
-            raise Refusal(f"{source.path}: u: unreadable, is it damaged? ({error})") from None
+        u = torch.from_numpy(data[0])
         steps = torch.arange(1, self.steps + 1)
         alive = (diverged_at[:, None] == 0) | (steps < diverged_at[:, None])
         bad = alive & ~(u.abs().amax((-3, -2, -1)) <= self.bound)
