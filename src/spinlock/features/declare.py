@@ -1,31 +1,61 @@
 """Tables of columns, one line each."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from spinlock.features.column import Column
-
-Line = tuple[str, str, str, str]  # statistic, formula, unit, source
+from spinlock.features.column import Column, Rotation, Scaling
 
 
-def columns(
-    group: str, lines: Iterable[Line], rough: frozenset[str] = frozenset()
-) -> tuple[Column, ...]:
+class Line(NamedTuple):
+    """What is known about one statistic; see `Column`."""
+
+    statistic: str
+    formula: str
+    unit: str
+    source: str
+    purpose: str
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laws:
+    """Where the statistics of a group differ from most, by name.
+
+    Most are differentiable, and do not change if the field is scaled, turned by 90° or translated.
+    """
+
+    rough: Collection[str] = ()  # without a gradient (counts)
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    rotation: Mapping[str, Rotation] = field(default_factory=dict)
+    anchored: Collection[str] = ()  # not invariant to translation
+
+
+def columns(group: str, lines: Iterable[Line], laws: Laws) -> tuple[Column, ...]:
     """The columns of a group.
 
     Args:
         group: `family.group`.
         lines: what is known about each.
-        rough: statistics without a gradient (counts).
+        laws: exceptions, by the names of statistics.
     """
     return tuple(
         Column(
-            name=f"{group}.{statistic}",
-            formula=formula,
-            unit=unit,
-            source=source,
-            differentiable=statistic not in rough,
+            name=f"{group}.{line.statistic}",
+            formula=line.formula,
+            unit=line.unit,
+            source=line.source,
+            purpose=line.purpose,
+            low=line.low,
+            high=line.high,
+            differentiable=line.statistic not in laws.rough,
+            scaling=laws.scaling.get(line.statistic, "invariant"),
+            rotation=laws.rotation.get(line.statistic, "invariant"),
+            translation=line.statistic not in laws.anchored,
         )
-        for statistic, formula, unit, source in lines
+        for line in lines
     )
 
 

@@ -21,6 +21,7 @@ class Fields:
     number made of it is finite and its gradient too; `masked` sets those numbers to NaN.
     """
 
+    u: Float[Tensor, "*B C H W"]
     mean: Float[Tensor, "*B C"]
     deviation: Float[Tensor, "*B C"]  # of the stand-in where undefined
     defined: Bool[Tensor, "*B C"]
@@ -94,7 +95,7 @@ def measure(u: Float[Tensor, "*B C H W"]) -> Fields:
         v = torch.where(defined[..., None, None], v, _stand_in(v))
     deviation = v.square().mean((-2, -1)).sqrt()
     z = v * deviation.reciprocal()[..., None, None]
-    return Fields(mean=mean, deviation=deviation, defined=defined, z=z)
+    return Fields(u=u, mean=mean, deviation=deviation, defined=defined, z=z)
 
 
 def _varies(mean: Float[Tensor, "*B C"], v: Float[Tensor, "*B C H W"]) -> Bool[Tensor, "*B C"]:

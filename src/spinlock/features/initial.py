@@ -7,6 +7,8 @@ depends on where the origin lies, nor on the sign, offset or scale of the field.
 float64, so that the batch cannot reach a digit of the float32 result.
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -118,7 +120,13 @@ def _column(name: str, formula: str, unit: str, source: str) -> Column:
         formula=formula,
         unit=unit,
         source=source,
+        purpose="",
+        low=-math.inf,
+        high=math.inf,
         differentiable=False,
+        scaling="invariant",
+        rotation="invariant",
+        translation=True,
     )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spinlock.features import initial
 from spinlock.features.column import Column
+from spinlock.features.fields import Fields
 from spinlock.features.summary import temporal
 from spinlock.features.temporal import spatial, spectral
 
@@ -19,7 +20,8 @@ class Group:
     """Some columns of a family that are computed together."""
 
     columns: tuple[Column, ...]
-    compute: Callable[[Any], Tensor]  # of what the family shares: a `Series`, or `Fields`
+    compute: Callable[[Any], Tensor]  # of what the family shares: `Trajectories`, or `Fields`
+    of_fields: Callable[[Fields], Tensor] | None = None  # [B, D] a step, that `compute` needs
 
 
 SUMMARY = {"temporal": Group(columns=temporal.COLUMNS, compute=temporal.compute)}

@@ -87,8 +87,8 @@ def describe(rollout: Rollout, config: Config) -> dict[str, np.ndarray]:
     """One operator, all its realizations; those that diverged have no features but INITIAL."""
     diverged = rollout.diverged_at > 0
     u0 = rollout.u0.expand(len(diverged), *rollout.u0.shape)
-    summary = extract.summary(rollout.u, u0, config.summary_groups)
-    temporal = extract.temporal(rollout.u, config.temporal_groups)
+    groups = config.summary_groups, config.temporal_groups
+    summary, temporal = extract.describe(rollout.u, u0, *groups, None)
     summary[diverged], temporal[diverged] = torch.nan, torch.nan
     return {
         "fields": rollout.u0.numpy(),

@@ -12,17 +12,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import columns
+from spinlock.features.declare import Laws, Line, columns
 from spinlock.features.numerics import deviation, median, slope, variance
 from spinlock.features.summary import windows
 from spinlock.features.summary.series import QUIET, ROUNDING, Series
+from spinlock.features.summary.trajectories import Trajectories
 
 JUMP = 1e-7  # of x: what float32 leaves of a relative change
 BAND = 0.5  # standard deviations; half the width of the band between two regimes
 
 
-def compute(series: Series) -> Float[Tensor, "*B 36"]:
+def compute(trajectories: Trajectories) -> Float[Tensor, "*B 36"]:
     """The columns of every trajectory, as in `COLUMNS`; NaN where undefined."""
+    series = trajectories.series
     absent = torch.full_like(series.energy[..., 0], torch.nan)
     own = [function(series) if series.steps >= needed else absent for function, needed, *_ in TABLE]
     found = torch.stack([*own, *windows.compute(series, absent)], -1)
@@ -241,10 +243,10 @@ COLUMNS = (
     *columns(
         "summary.temporal",
         (
-            (function.__name__, formula, unit, source)
+            Line(function.__name__, formula, unit, source, "")
             for function, _, formula, unit, source in TABLE
         ),
-        rough=frozenset({"regime_switches", "zero_crossings"}),
+        Laws(rough={"regime_switches", "zero_crossings"}),
     ),
     *windows.COLUMNS,
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import columns
+from spinlock.features.declare import Laws, Line, columns
 from spinlock.features.numerics import root, slope, variance
 from spinlock.features.summary.series import Series
 
@@ -73,4 +73,4 @@ def _lines() -> Iterator[tuple[str, str, str, str]]:
         )
 
 
-COLUMNS = columns("summary.temporal", _lines())
+COLUMNS = columns("summary.temporal", (Line(*line, "") for line in _lines()), Laws())

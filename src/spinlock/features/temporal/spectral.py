@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import columns, statistic
+from spinlock.features.declare import Laws, Line, columns, statistic
 from spinlock.features.fields import Fields, Modes
 from spinlock.features.numerics import NOISE, root, slope, variance
 
@@ -172,53 +172,57 @@ def _band_lines() -> list[tuple[str, str, str, str]]:
 COLUMNS = columns(
     "temporal.spectral",
     (
-        *_band_lines(),
-        (
-            "dominant_wavenumber",
-            "sum k P^2 / sum P^2",
-            "cycles per domain",
-            "after Welch 1967, without argmax",
-        ),
-        ("direction_cos", "sum cos(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
-        ("direction_sin", "sum sin(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
-        ("centroid", "c = sum k P", "cycles per domain", "Peeters 2004"),
-        (
-            "bandwidth",
-            "standard deviation of log2 k with weight P",
-            "octaves",
-            "after Peeters 2004",
-        ),
-        ("low_mid_ratio", "log10 of power in k < 3 over 3 <= k < 10", "decades", "ours"),
-        ("mid_high_ratio", "log10 of power in 3 <= k < 10 over k >= 10", "decades", "ours"),
-        (
-            "flatness",
-            "log10(geometric / arithmetic mean of P + e), k < 16",
-            "decades",
-            "Gray & Markel 1974",
-        ),
-        (
-            "roll_off",
-            "k below which 85 % of the variance lies, linear inside annuli of half an octave",
-            "cycles per domain",
-            "Scheirer & Slaney 1997",
-        ),
-        (
-            "anisotropy",
-            "sqrt((sum cos(2 phi) P)^2 + (sum sin(2 phi) P)^2)",
-            "1",
-            "Mardia 1972, axial data",
-        ),
-        (
-            "slope",
-            "least-squares slope of log10(mean P + e) on log10 k over annuli, k < 16",
-            "1",
-            "Kolmogorov 1941",
-        ),
-        (
-            "entropy",
-            "-sum p ln p / ln(waves), p the share in k < 16",
-            "1",
-            "Powell & Percival 1979",
-        ),
+        Line(*line, "")
+        for line in (
+            *_band_lines(),
+            (
+                "dominant_wavenumber",
+                "sum k P^2 / sum P^2",
+                "cycles per domain",
+                "after Welch 1967, without argmax",
+            ),
+            ("direction_cos", "sum cos(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
+            ("direction_sin", "sum sin(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
+            ("centroid", "c = sum k P", "cycles per domain", "Peeters 2004"),
+            (
+                "bandwidth",
+                "standard deviation of log2 k with weight P",
+                "octaves",
+                "after Peeters 2004",
+            ),
+            ("low_mid_ratio", "log10 of power in k < 3 over 3 <= k < 10", "decades", "ours"),
+            ("mid_high_ratio", "log10 of power in 3 <= k < 10 over k >= 10", "decades", "ours"),
+            (
+                "flatness",
+                "log10(geometric / arithmetic mean of P + e), k < 16",
+                "decades",
+                "Gray & Markel 1974",
+            ),
+            (
+                "roll_off",
+                "k below which 85 % of the variance lies, linear inside annuli of half an octave",
+                "cycles per domain",
+                "Scheirer & Slaney 1997",
+            ),
+            (
+                "anisotropy",
+                "sqrt((sum cos(2 phi) P)^2 + (sum sin(2 phi) P)^2)",
+                "1",
+                "Mardia 1972, axial data",
+            ),
+            (
+                "slope",
+                "least-squares slope of log10(mean P + e) on log10 k over annuli, k < 16",
+                "1",
+                "Kolmogorov 1941",
+            ),
+            (
+                "entropy",
+                "-sum p ln p / ln(waves), p the share in k < 16",
+                "1",
+                "Powell & Percival 1979",
+            ),
+        )
     ),
+    Laws(rotation={"direction_cos": "negated", "direction_sin": "negated"}),
 )
