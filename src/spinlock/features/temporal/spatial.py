@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import Laws, Line, columns, statistic
+from spinlock.features.declare import statistic
 from spinlock.features.fields import Fields
 from spinlock.features.numerics import NOISE, root
+from spinlock.features.temporal.spatial_columns import COLUMNS
 
 SIXTEENTHS = tuple(j / 16 for j in range(17))
 TAILS = (0.01, 0.05, 0.95, 0.99)
@@ -108,78 +109,3 @@ def _curvature(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
 
 def _log10(x: float) -> float:
     return float(torch.tensor(x, dtype=torch.float64).log10())
-
-
-COLUMNS = columns(
-    "temporal.spatial",
-    (
-        Line(*line, "")
-        for line in (
-            ("mean", "<u>", "1", "first moment"),
-            ("deviation", "log10 s, s^2 = <(u - <u>)^2>", "decades", "second moment"),
-            ("skewness", "<z^3>", "1", "Pearson 1895"),
-            ("kurtosis", "<z^4> - 3", "1", "Pearson 1905"),
-            ("absolute_deviation", "<|z|>", "1", "Geary 1935"),
-            (
-                "crossing_density",
-                "neighbors on both sides of the mean, share * cells per axis, mean of both axes",
-                "crossings per domain",
-                "Rice 1944",
-            ),
-            ("median", "q(1/2), q(p) the quantile of z", "deviations", "Pearson 1895"),
-            ("minimum", "min z", "deviations", "order statistic"),
-            ("maximum", "max z", "deviations", "order statistic"),
-            ("quantile_05", "q(0.05)", "deviations", "Hyndman & Fan 1996, type 7"),
-            ("quantile_95", "q(0.95)", "deviations", "Hyndman & Fan 1996, type 7"),
-            ("interquartile_range", "q(3/4) - q(1/4)", "deviations", "Galton 1883"),
-            (
-                "quartile_skewness",
-                "(q(3/4) + q(1/4) - 2 q(1/2)) / (q(3/4) - q(1/4) + 1e-6)",
-                "1",
-                "Bowley 1901",
-            ),
-            (
-                "tail_weight",
-                "log10((q(0.99) - q(0.01) + 1e-6) / (q(3/4) - q(1/4) + 1e-6))",
-                "decades",
-                "after Hogg 1974",
-            ),
-            (
-                "entropy",
-                "mean over j = 1 ... 16 of ln(16 (q(j/16) - q((j - 1)/16)) + 1e-6)",
-                "nats",
-                "Vasicek 1976",
-            ),
-            (
-                "gradient_scale",
-                "log10(g / 2 pi), g^2 = <|grad z|^2>",
-                "log10 cycles per domain",
-                "Taylor 1935",
-            ),
-            ("gradient_mean", "<|grad z|> / g", "1", "after Geary 1935"),
-            (
-                "gradient_kurtosis",
-                "log10(<|grad z|^4> / g^4)",
-                "decades",
-                "Batchelor & Townsend 1949",
-            ),
-            ("gradient_maximum", "log10(max |grad z| / g)", "decades", "order statistic"),
-            ("gradient_height", "<z |grad z|^2> / g^2", "1", "ours"),
-            (
-                "gradient_anisotropy",
-                "sqrt((J_xx - J_yy)^2 + 4 J_xy^2) / (J_xx + J_yy), J_ij = <d_i z d_j z>",
-                "1",
-                "Bigun & Granlund 1987",
-            ),
-            (
-                "laplacian_scale",
-                "log10(l / (2 pi g)), l^2 = <(lap z)^2>",
-                "log10 cycles per domain",
-                "after Taylor 1935",
-            ),
-            ("laplacian_skewness", "<(lap z)^3> / l^3", "1", "Pearson 1895"),
-            ("laplacian_kurtosis", "log10(<(lap z)^4> / l^4)", "decades", "Pearson 1905"),
-        )
-    ),
-    Laws(rough={"crossing_density"}, scaling={"mean": "other", "deviation": "log"}),
-)

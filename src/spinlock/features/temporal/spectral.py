@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import Laws, Line, columns, statistic
+from spinlock.features.declare import statistic
 from spinlock.features.fields import Fields, Modes
 from spinlock.features.numerics import NOISE, root, slope, variance
+from spinlock.features.temporal.spectral_columns import BANDS, COLUMNS
 
-BANDS = (1.0, 2.0, 4.0, 8.0, 16.0, torch.inf)  # edges of the five bands, octaves
 ANNULI = (
     *(1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 14.0, 16.0),
     *(20.0, 24.0, 32.0, 45.0, 64.0, 90.0, 128.0, 181.0, 256.0, torch.inf),
@@ -145,84 +145,3 @@ def _roll_off(share: Float[Tensor, "*B A"], edges: Float[Tensor, "A+1"]) -> Floa
     part = (target - below.gather(-1, inside)) / share.gather(-1, inside)
     width = edges.diff()[inside]
     return (edges[inside] + part * width)[..., 0]
-
-
-def _band_lines() -> list[tuple[str, str, str, str]]:
-    lines = []
-    for number, (low, high) in enumerate(pairwise(BANDS), 1):
-        band = f"{low:g} <= k < {high:g}" if high < torch.inf else f"k >= {low:g}"
-        lines += [
-            (f"band_{number}_mean", f"log10(S + e), S = sum P, {band}", "decades", "Parseval"),
-            (
-                f"band_{number}_max",
-                f"log10((max P + e) / (S + e)), {band}",
-                "decades",
-                "order statistic",
-            ),
-            (
-                f"band_{number}_std",
-                f"standard deviation of log10(P + e) over the waves, {band}",
-                "decades",
-                "Bell & Dean 1970",
-            ),
-        ]
-    return lines
-
-
-COLUMNS = columns(
-    "temporal.spectral",
-    (
-        Line(*line, "")
-        for line in (
-            *_band_lines(),
-            (
-                "dominant_wavenumber",
-                "sum k P^2 / sum P^2",
-                "cycles per domain",
-                "after Welch 1967, without argmax",
-            ),
-            ("direction_cos", "sum cos(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
-            ("direction_sin", "sum sin(2 phi) P^2 / sum P^2", "1", "Mardia 1972, axial data"),
-            ("centroid", "c = sum k P", "cycles per domain", "Peeters 2004"),
-            (
-                "bandwidth",
-                "standard deviation of log2 k with weight P",
-                "octaves",
-                "after Peeters 2004",
-            ),
-            ("low_mid_ratio", "log10 of power in k < 3 over 3 <= k < 10", "decades", "ours"),
-            ("mid_high_ratio", "log10 of power in 3 <= k < 10 over k >= 10", "decades", "ours"),
-            (
-                "flatness",
-                "log10(geometric / arithmetic mean of P + e), k < 16",
-                "decades",
-                "Gray & Markel 1974",
-            ),
-            (
-                "roll_off",
-                "k below which 85 % of the variance lies, linear inside annuli of half an octave",
-                "cycles per domain",
-                "Scheirer & Slaney 1997",
-            ),
-            (
-                "anisotropy",
-                "sqrt((sum cos(2 phi) P)^2 + (sum sin(2 phi) P)^2)",
-                "1",
-                "Mardia 1972, axial data",
-            ),
-            (
-                "slope",
-                "least-squares slope of log10(mean P + e) on log10 k over annuli, k < 16",
-                "1",
-                "Kolmogorov 1941",
-            ),
-            (
-                "entropy",
-                "-sum p ln p / ln(waves), p the share in k < 16",
-                "1",
-                "Powell & Percival 1979",
-            ),
-        )
-    ),
-    Laws(rotation={"direction_cos": "negated", "direction_sin": "negated"}),
-)
