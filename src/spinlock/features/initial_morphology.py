@@ -27,26 +27,34 @@ def area_density(sign: Int[Tensor, "B H W"]) -> Float[Tensor, "B"]:
 def clusters(
     sign: Int[Tensor, "B H W"],
 ) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
-    """Count of periodic 4-connected clusters of equal sign, and the share of the largest.
-
-    All fields are one graph, labeled in one call: a library's image labels would cut the objects
-    at the seam.
-    """
+    """Count of periodic 4-connected clusters of equal sign, and the share of the largest."""
     values = sign.cpu().numpy()
-    batch, node = len(values), np.arange(values.size, dtype=np.int32).reshape(values.shape)
-    edges = [_edges(values, node, axis) for axis in (1, 2)]
-    ends = np.concatenate(edges, axis=1)
-    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), (node.size,) * 2)
-    total, labels = connected_components(graph, directed=False)
-    inside = np.flatnonzero(values)
-    area = np.bincount(labels[inside], minlength=total)
+    total, labels = components(values)
+    area = np.bincount(labels[values != 0], minlength=total)
     owner = np.zeros(total, dtype=np.int64)
-    owner[labels] = node.ravel() // values[0].size
-    count = np.bincount(owner[area > 0], minlength=batch)
-    largest = np.zeros(batch)
+    owner[labels.reshape(len(values), -1)] = np.arange(len(values))[:, None]
+    count = np.bincount(owner[area > 0], minlength=len(values))
+    largest = np.zeros(len(values))
     np.maximum.at(largest, owner, area)
     share = largest / np.count_nonzero(values, axis=(1, 2))
     return torch.from_numpy(count.astype(np.float64)), torch.from_numpy(share)
+
+
+def components(values: Int[np.ndarray, "B H W"]) -> tuple[int, Int[np.ndarray, "B H W"]]:
+    """Label the periodic 4-connected components of equal value that is not zero.
+
+    All fields are one graph, labeled in one call: a library's image labels would cut the objects
+    at the seam.
+
+    Returns:
+        The number of labels, over all fields, and the label of each point. A point of value zero
+        has one of its own.
+    """
+    node = np.arange(values.size, dtype=np.int32).reshape(values.shape)
+    ends = np.concatenate([_edges(values, node, axis) for axis in (1, 2)], axis=1)
+    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), (node.size,) * 2)
+    total, labels = connected_components(graph, directed=False)
+    return total, labels.reshape(values.shape)
 
 
 def _edges(values: np.ndarray, node: np.ndarray, axis: int) -> np.ndarray:
