@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from spinlock import artifacts, params, runtime
-from spinlock.evaluation import consistency, report, scorecard, tables
+from spinlock.cleaning import raw
+from spinlock.evaluation import consistency, portraits, report, scorecard, tables
 from spinlock.evaluation.config import Config
-from spinlock.plots import dashboards, files
+from spinlock.plots import dashboards, features, files
 
 
 def main(*paths: Path) -> str:
@@ -27,7 +28,9 @@ def main(*paths: Path) -> str:
     artifacts.write_table(plots / "error_curves.csv", tables.wide(found.error_curves, report.ALL))
     artifacts.write_table(plots / "error_curves_by_policy.csv", found.error_curves)
     artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
-    for name, figure in dashboards.draw(evaluation, found, history).items():
+    shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
+    figures = dashboards.draw(evaluation, found, history) | features.pictures(shown)
+    for name, figure in figures.items():
         files.save(figure, plots / name)
     met = [row.met for row in found.scorecard if row.met is not None]
     return f"{found.text}\nevaluate: {sum(met)} of {len(met)} criteria met -> {card}"

@@ -1,0 +1,132 @@
+"""Pictures of the features: distributions by group, correlations, portraits of operators."""
+
+from itertools import groupby
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from spinlock.evaluation.portraits import Gallery, Portrait
+from spinlock.plots import style
+
+ACROSS = 12  # panels in a row
+BINS = 40
+LIMIT = 30.0  # robust deviations; a bar that is longer is cut, its number is not
+
+
+def pictures(gallery: Gallery) -> dict[str, Figure]:
+    """The figures by the names of their files."""
+    return {
+        "features.png": distributions(gallery),
+        "features_correlation.png": correlation(gallery),
+        "features_portraits.png": portraits(gallery.portraits),
+    }
+
+
+def groups(columns: tuple[str, ...]) -> list[tuple[str, list[int]]]:
+    """Neighboring columns `family.group.statistic` of one group, with their places."""
+    keys = [tuple(name.split(".")[:2]) for name in columns]
+    names = ["initial" if key[0] == "initial" else ".".join(key) for key in keys]
+    return [
+        (name, [place for place, _ in members])
+        for name, members in groupby(enumerate(names), key=lambda item: item[1])
+    ]
+
+
+@style.styled
+def distributions(gallery: Gallery) -> Figure:
+    """One histogram a column, by group; the number of missing values where there are any."""
+    found = groups(gallery.columns)
+    rows = [-(-len(places) // ACROSS) for _, places in found]
+    title = f"Features of {len(gallery.values)} training operators"
+    figure = style.figure(20, 1.0 + 0.5 * len(found) + 1.25 * sum(rows), title)
+    heights = [0.4 + 1.25 * count for count in rows]
+    parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, (name, places), count in zip(parts, found, rows, strict=True):
+        _group(part, gallery, name, places, count)
+    return figure
+
+
+def _group(part: SubFigure, gallery: Gallery, name: str, places: list[int], rows: int) -> None:
+    style.heading(part, f"{name}, {len(places)} columns")
+    panels = part.subplots(rows, ACROSS, squeeze=False).ravel()
+    for axes in panels[len(places) :]:
+        axes.set_axis_off()
+    for axes, place in zip(panels, places, strict=False):
+        _histogram(axes, gallery.columns[place], gallery.values[:, place])
+
+
+def _histogram(axes: Axes, column: str, values: np.ndarray) -> None:
+    known = values[np.isfinite(values)]
+    absent = len(values) - len(known)
+    axes.hist(known, bins=BINS, color=style.BLUE)
+    label = column.rpartition(".")[2].replace("_", " ")
+    axes.set_title(label, fontsize=6.5, fontweight="normal", pad=2)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=5.5, length=2, pad=1)
+    axes.locator_params(axis="x", nbins=3)
+    axes.spines["left"].set_visible(False)
+    if absent:
+        axes.text(
+            0.98, 0.9, f"{absent} missing", transform=axes.transAxes, ha="right", fontsize=5.5,
+            color=style.VERMILION,
+        )  # fmt: skip
+
+
+@style.styled
+def correlation(gallery: Gallery) -> Figure:
+    """|r| of every pair of columns, with lines between the groups."""
+    figure = style.figure(13, 12, "Correlation of features, training operators")
+    axes = figure.subplots()
+    image = style.heat_map(axes, np.abs(gallery.correlation), (0.0, 1.0), style.SEQUENTIAL)
+    axes.set_aspect("equal")
+    found = groups(gallery.columns)
+    middles = [np.mean(places) for _, places in found]
+    labels = [f"{name} ({len(places)})" for name, places in found]
+    axes.set_yticks(middles, labels)
+    axes.set_xticks(middles, labels, rotation=45, ha="right")
+    for _, places in found[1:]:
+        axes.axhline(places[0] - 0.5, color="white", linewidth=1.0)
+        axes.axvline(places[0] - 0.5, color="white", linewidth=1.0)
+    style.color_bar(axes, image, "|correlation|")
+    return figure
+
+
+@style.styled
+def portraits(chosen: tuple[Portrait, ...]) -> Figure:
+    """Rollouts of some operators beside their most unusual features."""
+    title = "Test operators from the most common to the most unusual"
+    figure = style.figure(18, 1.0 + 3.1 * max(1, len(chosen)), title)
+    if not chosen:
+        return figure
+    parts = figure.subfigures(len(chosen), 1, squeeze=False, hspace=0.04)[:, 0]
+    for part, portrait in zip(parts, chosen, strict=True):
+        _portrait(part, portrait)
+    return figure
+
+
+def _portrait(part: SubFigure, portrait: Portrait) -> None:
+    style.heading(
+        part, f"operator {portrait.operator} ({portrait.policy}, {portrait.initial_condition})"
+    )
+    count = len(portrait.steps)
+    *pictures, bars = part.subplots(1, count + 1, width_ratios=[1.0] * count + [2.6])
+    limit = np.nanmax(np.abs(portrait.frames))
+    for axes, step, frame in zip(pictures, portrait.steps, portrait.frames, strict=True):
+        axes.imshow(frame, cmap=style.DIVERGING, vmin=-limit, vmax=limit)
+        axes.set_title(f"step {step}", fontweight="normal", fontsize=8)
+        axes.set_axis_off()
+    rows = np.arange(len(portrait.columns))
+    bars.barh(rows, portrait.scores.clip(-LIMIT, LIMIT), color=style.VERMILION)
+    bars.set_yticks(rows, portrait.columns, fontsize=7)
+    bars.invert_yaxis()
+    bars.axvline(0, color=style.GRAY, linewidth=0.8)
+    bars.set_xlabel("robust deviations from the median training operator", fontsize=8)
+    for row, score in zip(rows, portrait.scores, strict=True):
+        place = float(np.clip(score, -LIMIT, LIMIT))
+        bars.annotate(
+            style.number(float(score)), (place, row), (3 if place >= 0 else -3, 0),
+            textcoords="offset points", ha="left" if place >= 0 else "right", va="center",
+            fontsize=6.5,
+        )  # fmt: skip
+    bars.margins(x=0.12)
