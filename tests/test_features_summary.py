@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import signal, stats
 
 from feature_cases import SUMMARY, breathing, noise, relaxing, smooth
-from spinlock.features import extract, names
+from spinlock.features import declare, extract, names
+from spinlock.features.summary import temporal, temporal_columns
 
 STEPS = 64
 time = torch.arange(STEPS + 1, dtype=torch.float64)
@@ -36,6 +37,11 @@ def walk(seed):
 def test_there_are_36_documented_columns():
     assert len(set(SUMMARY)) == 36
     assert all(c.formula and c.unit and c.source for c in names.columns("summary"))
+
+
+def test_the_functions_stand_in_the_order_of_the_columns():
+    own = [declare.statistic(column) for column in temporal_columns.COLUMNS]
+    assert [function.__name__ for function in temporal.FUNCTIONS] == own
 
 
 def test_growth_of_an_exponential_is_its_rate():

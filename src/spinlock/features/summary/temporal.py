@@ -1,9 +1,11 @@
 """SUMMARY, group temporal: how a trajectory grows, oscillates, jumps and forgets, 36 columns.
 
 E_t is the mean square of u_t over channels and domain (energy), x_t = ln E_t, V_t the same of the
-deviation from the mean of each channel (variance), D_t the mean square of u_t − u_(t−1)
-(activity), r_t what the least-squares line leaves of x_t, t = 1 … T. Steps are the unit of time. A
-column that needs more steps than there are is NaN.
+deviation from the mean of each channel (variance), D_t the mean square of u_t − u_(t−1), and
+a_t = D_t + 1e-14 E_t (activity, never zero); r_t is what the least-squares line leaves of x_t,
+t = 1 … T. Steps are the unit of time. A window has w steps and rolls by one; m_j, s_j and b_j are
+mean, standard deviation and slope of x_t inside the window that starts at j, A_j the mean of a_t.
+A column that needs more steps than there are is NaN.
 """
 
 from collections.abc import Callable
@@ -12,9 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.declare import Laws, Line, columns
 from spinlock.features.numerics import deviation, median, slope, variance
-from spinlock.features.summary import windows
+from spinlock.features.summary import temporal_columns, windows
 from spinlock.features.summary.series import QUIET, ROUNDING, Series
 from spinlock.features.summary.trajectories import Trajectories
 
@@ -26,7 +27,10 @@ def compute(trajectories: Trajectories) -> Float[Tensor, "*B 36"]:
     """The columns of every trajectory, as in `COLUMNS`; NaN where undefined."""
     series = trajectories.series
     absent = torch.full_like(series.energy[..., 0], torch.nan)
-    own = [function(series) if series.steps >= needed else absent for function, needed, *_ in TABLE]
+    own = [
+        function(series) if series.steps >= needed else absent
+        for function, needed in FUNCTIONS.items()
+    ]
     found = torch.stack([*own, *windows.compute(series, absent)], -1)
     return torch.where(series.defined[..., None], found, torch.nan)
 
@@ -157,96 +161,25 @@ def time_to_double(series: Series) -> Float[Tensor, "*B"]:
     return _first_crossing(change, -1.0).log10()
 
 
-# function, steps it needs, formula, unit, source; the function's name is the column's
-TABLE: tuple[tuple[Callable[[Series], Tensor], int, str, str, str], ...] = (
-    (energy_growth, 2, "least-squares slope of x_t", "nats per step", "Malthus 1798"),
-    (variance_growth, 2, "least-squares slope of ln V_t", "nats per step", "Malthus 1798"),
-    (
-        acceleration,
-        3,
-        "2 c T, c of the least-squares parabola a + b t + c t^2 of x_t",
-        "nats per step",
-        "Gauss 1809",
-    ),
-    (
-        dominant_frequency,
-        4,
-        "sum f P_f^2 / sum P_f^2, P_f the periodogram of r_t",
-        "cycles per step",
-        "after Schuster 1898, without argmax",
-    ),
-    (amplitude, 4, "sqrt(max P_f / sum P_f)", "1", "after Fisher 1929"),
-    (
-        period,
-        4,
-        "4 times the lag where the autocorrelation of r_t first falls to 0, linear between lags",
-        "steps",
-        "after Yule 1927",
-    ),
-    (
-        autocorrelation_decay,
-        1,
-        "1 - mean over t of the correlation of u_t with u_0, channels pooled",
-        "1",
-        "after Taylor 1921",
-    ),
-    (
-        divergence_rate,
-        2,
-        "slope of ln <(u_t - u_0)^2> on ln t: 2 ballistic, 1 a random walk, 0 bounded",
-        "1",
-        "Metzler & Klafter 2000",
-    ),
-    (
-        smoothness,
-        3,
-        "sum <d_(t+1) d_t> / sqrt(sum <d_(t+1)^2> sum <d_t^2>), d_t = u_t - u_(t-1), t > 1",
-        "1",
-        "von Neumann 1941",
-    ),
-    (
-        regime_switches,
-        4,
-        "changes per step between ln D_t above mean + std/2 and below mean - std/2",
-        "per step",
-        "after Schmitt 1938",
-    ),
-    (final_initial_energy, 1, "ln(E_T / E_0)", "nats", "Malthus 1798"),
-    (trend_strength, 3, "1 - var r / var x", "1", "Hyndman et al. 2015"),
-    (detrended_variance, 3, "log10(var r + 1e-14)", "decades", "Peng et al. 1994"),
-    (
-        spikes,
-        4,
-        "log10 of max over median of |dx - median dx| (+ 1e-7), dx_t = x_(t+1) - x_t",
-        "decades",
-        "after Hampel 1974",
-    ),
-    (bursts, 3, "Gini coefficient of D_t, t > 1", "1", "Gini 1912"),
-    (zero_crossings, 4, "sign changes of r_t per step", "per step", "Kedem 1986"),
-    (
-        time_to_half,
-        1,
-        "log10 of the first time when E_t = E_0 / 2, ln E linear between steps; at most T",
-        "log10 steps",
-        "first passage",
-    ),
-    (
-        time_to_double,
-        1,
-        "log10 of the first time when E_t = 2 E_0, ln E linear between steps; at most T",
-        "log10 steps",
-        "first passage",
-    ),
-)
-
-COLUMNS = (
-    *columns(
-        "summary.temporal",
-        (
-            Line(function.__name__, formula, unit, source, "")
-            for function, _, formula, unit, source in TABLE
-        ),
-        Laws(rough={"regime_switches", "zero_crossings"}),
-    ),
-    *windows.COLUMNS,
-)
+# steps that each function needs; its name is the column's
+FUNCTIONS: dict[Callable[[Series], Tensor], int] = {
+    energy_growth: 2,
+    variance_growth: 2,
+    acceleration: 3,
+    dominant_frequency: 4,
+    amplitude: 4,
+    period: 4,
+    autocorrelation_decay: 1,
+    divergence_rate: 2,
+    smoothness: 3,
+    regime_switches: 4,
+    final_initial_energy: 1,
+    trend_strength: 3,
+    detrended_variance: 3,
+    spikes: 4,
+    bursts: 3,
+    zero_crossings: 4,
+    time_to_half: 1,
+    time_to_double: 1,
+}
+COLUMNS = (*temporal_columns.COLUMNS, *windows.COLUMNS)

@@ -2,9 +2,10 @@
 
 A window has w = T/8, T/4 or T/2 steps (rounded down, at least 2) and rolls by one step; m_j, s_j
 and b_j are mean, standard deviation and slope of x_t = ln E_t inside the window that starts at j;
-a_j the mean activity inside it; r_t is what the least-squares line leaves of x_t.
+A_j the mean of a_t, t > 1, inside it; r_t is what the least-squares line leaves of x_t.
 """
 
+import math
 from collections.abc import Iterator
 
 from jaxtyping import Float
@@ -41,36 +42,57 @@ def _statistics(series: Series, width: int) -> Iterator[Float[Tensor, "*B"]]:
     yield ((spread[..., -1] + JUMP) / (spread[..., 0] + JUMP)).log10()
 
 
-def _lines() -> Iterator[tuple[str, str, str, str]]:
+def _lines() -> Iterator[Line]:
     for name, part in WINDOWS.items():
         width = f"w = T/{part}"
-        ours = "ours"
-        yield (
+        yield Line(
             f"{name}_deviation",
             f"log10((mean of the deviations of r_t inside + 1e-7) / (std r + 1e-7)), {width}",
             "decades",
             "after Peng et al. 1994",
+            "fluctuations faster than the window (0) from slower ones",
+            high=math.log10(part / (part - 1)) / 2,
         )
-        yield (
+        yield Line(
             f"{name}_unevenness",
             f"std s_j / (mean s_j + 1e-7), {width}",
             "1",
             "after Engle 1982",
+            "restless and quiet spells from fluctuation of one strength (0)",
+            low=0,
         )
-        yield (
+        yield Line(
             f"{name}_shift",
             f"log10((max |m_(j+w) - m_j| + 1e-7) / (rms s_j + 1e-7)), {width}",
             "decades",
             "after Page 1954",
+            "a step to another level of energy from fluctuation about one",
         )
-        yield f"{name}_persistence", f"mean b_j / (rms b_j + 1e-7), {width}", "1", ours
-        yield f"{name}_burst", f"log10(max a_j / mean D), {width}", "decades", ours
-        yield (
+        yield Line(
+            f"{name}_persistence",
+            f"mean b_j / (rms b_j + 1e-7), {width}",
+            "1",
+            "ours",
+            "growth (1) or decay (-1) throughout from rises and falls in turn (0)",
+            low=-1,
+            high=1,
+        )
+        yield Line(
+            f"{name}_burst",
+            f"log10(max A_j / mean a_t), t > 1, {width}",
+            "decades",
+            "ours",
+            "one busy spell, a transient say, from an even pace (0)",
+            low=math.log10(part / (part + 1)),
+            high=math.log10(1.5 * part - 1),
+        )
+        yield Line(
             f"{name}_settling",
             f"log10((s_last + 1e-7) / (s_first + 1e-7)), {width}",
             "decades",
-            ours,
+            "ours",
+            "rollouts that come to rest (negative) from those that become restless",
         )
 
 
-COLUMNS = columns("summary.temporal", (Line(*line, "") for line in _lines()), Laws())
+COLUMNS = columns("summary.temporal", _lines(), Laws())
