@@ -16,7 +16,7 @@ from torch import Tensor
 from spinlock.features import initial_information as information
 from spinlock.features import initial_morphology as morphology
 from spinlock.features import initial_spectrum as spectrum
-from spinlock.features.column import Column
+from spinlock.features.declare import Laws, Line, columns
 
 GRID = 32  # points per axis of the analysis: wavenumbers up to 15 cycles per domain
 SMALLEST_DEVIATION = 1e-6  # of the largest value; a flatter field is float32 rounding
@@ -60,7 +60,7 @@ def _per_channel(fields: Float[Tensor, "B H W"]) -> Float[Tensor, "B 14"]:
     sign = morphology.excursions(z)
     count, largest = morphology.clusters(sign)
     levels = information.levels(z)
-    columns = (
+    found = (
         count,
         largest,
         morphology.morans_i(z),
@@ -76,7 +76,7 @@ def _per_channel(fields: Float[Tensor, "B H W"]) -> Float[Tensor, "B 14"]:
         morphology.radial_gradient(peak),
         morphology.rotational_symmetry(z),
     )
-    return torch.stack([column.to(fields) for column in columns], dim=-1)
+    return torch.stack([column.to(fields) for column in found], dim=-1)
 
 
 def resample(fields: Float[Tensor, "B H W"], size: int) -> Float[Tensor, "B size size"]:
@@ -113,106 +113,135 @@ def anchor(z: Float[Tensor, "B H W"]) -> Float[Tensor, "B H W"]:
     return moved * moved[:, :1, :1].sign()
 
 
-def _column(name: str, formula: str, unit: str, source: str) -> Column:
-    # u0 is given: no loss asks for a gradient, and labels and counts have none
-    return Column(
-        name=f"initial.{name}",
-        formula=formula,
-        unit=unit,
-        source=source,
-        purpose="",
-        low=-math.inf,
-        high=math.inf,
-        differentiable=False,
-        scaling="invariant",
-        rotation="invariant",
-        translation=True,
-    )
-
-
-COLUMNS: tuple[Column, ...] = (
-    _column(
+LINES = (
+    Line(
         "morphology.cluster_count",
         "periodic 4-connected components of z >= 1 and of z <= -1",
         "per domain",
         "Rosenfeld & Pfaltz 1966",
+        "many small structures from few large ones",
+        low=1,
+        high=GRID**2,
     ),
-    _column(
+    Line(
         "morphology.largest_cluster_fraction",
         "area of the largest component / area of all",
         "1",
         "Stauffer & Aharony 1994",
+        "one structure that rules (1) from many of equal size",
+        low=0,
+        high=1,
     ),
-    _column(
+    Line(
         "spatial.morans_i",
         "<z(x) z(x + e)> over the four neighbors at 1/32 of the domain",
         "1",
         "Moran 1950",
+        "smooth starts (1) from white noise (0) and checkerboards (-1)",
+        low=-1,
+        high=1,
     ),
-    _column(
+    Line(
         "spatial.centroid_distance",
         "rms chord from the circular mean, weight z^2: sqrt(4 - 2 R_y - 2 R_x) / 2 pi",
         "domain",
         "Batschelet 1981",
+        "one place that holds the energy (0) from energy everywhere",
+        low=0,
+        high=1 / math.pi,
     ),
-    _column(
+    Line(
         "spectral.dominant_wavenumber",
         "argmax over b >= 1 of the power in b - 1/2 <= k < b + 1/2",
         "cycles per domain",
         "Pope 2000",
+        "the size of the strongest pattern",
+        low=1,
     ),
-    _column(
+    Line(
         "spectral.centroid",
         "sum k P_k / sum P_k, k > 0",
         "cycles per domain",
         "Peeters 2004",
+        "coarse starts from fine ones, all scales counted",
+        low=1,
     ),
-    _column(
+    Line(
         "spectral.power_law_exponent",
         "least-squares slope of ln(mean power per mode + floor) on ln b, b = 1 ... 15",
         "1",
         "Field 1987",
+        "smooth starts (steep) from rough ones, scale by scale",
     ),
-    _column(
+    Line(
         "information.entropy",
         "-sum p log2 p over 17 classes of z of width 1/2",
         "bits",
         "Shannon 1948",
+        "a few levels or a calm background from values spread out",
+        low=0,
+        high=math.log2(information.CLASSES),
     ),
-    _column(
+    Line(
         "information.local_entropy_variance",
         "variance over x of the entropy inside the square of side 1/4 at x",
         "bits^2",
         "after Shannon 1948",
+        "structure in some places from structure everywhere alike (0)",
+        low=0,
+        high=math.log2(information.CLASSES) ** 2 / 4,
     ),
-    _column(
+    Line(
         "information.lempel_ziv_complexity",
         "c log2(c) / n for c phrases of z > 0, mean of row and column scans from the peak",
         "bits per point",
         "Ziv & Lempel 1978",
+        "repeated patterns from irregular ones, whatever their shape",
+        low=45 * math.log2(45) / GRID**2,  # phrases of a constant: 1 + 2 + ... + 44 < n
+        high=181 * math.log2(181) / GRID**2,  # all 126 of up to six bits, 55 longer ones
     ),
-    _column(
+    Line(
         "information.lag1_predictability",
         "mutual information of the classes of neighbors / their entropy, mean of both axes",
         "1",
         "Theil 1970",
+        "neighbors that follow from each other (1), in any way, from noise (0)",
+        low=0,
+        high=1,
     ),
-    _column(
+    Line(
         "morphology.area_density",
         "share of the domain where |z| >= 1",
         "1",
         "Adler 1981",
+        "narrow structures on a calm background (0) from two phases (1)",
+        low=0,
+        high=1,
     ),
-    _column(
+    Line(
         "spatial.radial_gradient",
         "least-squares slope of z on the distance from its peak, up to 1/4 of the domain",
         "standard deviations per domain",
         "ours",
+        "a sharp peak (negative, large) from a flat top",
     ),
-    _column(
+    Line(
         "spatial.rotational_symmetry",
         "max over a of <z(x) z(a + rot90 x)>",
         "1",
         "after Zabrodsky et al. 1995",
+        "spots and square lattices (1) from stripes (0)",
+        low=0,
+        high=1,
+    ),
+)
+# u0 is given: no loss asks for a gradient, and labels and counts have none; scans know rows
+# from columns, and forward from backward
+COLUMNS = columns(
+    "initial",
+    LINES,
+    Laws(
+        rough={line.statistic for line in LINES},
+        rotation={"information.lempel_ziv_complexity": "other"},
     ),
 )
