@@ -19,12 +19,11 @@ def main(operators_path: Path, rollouts: Path, features: Path, metrics: Path) ->
     paths = store.fill(
         plan, shards.compute, Path(settings.store), settings.num_workers, "extract: shards"
     )
-    described = shards.read(paths)
+    described = shards.read(paths, operators)
     files.write(features, operators, described, index, config)
-    found = report.metrics(operators, described)
+    found = report.metrics(operators, described, config)
     artifacts.write_metrics(metrics, found)
-    valid = found["extract/num_valid"]
-    return f"extract: {len(operators)} operators, {valid} valid -> {features}"
+    return f"extract: {len(operators)} operators, {described.valid.sum()} valid -> {features}"
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ class Agent(nn.Module):
         unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
         return self.predict(operators, unmoved, steps)
 
+    def step_map(self, operators: Operators) -> Callable[[Tensor], Tensor]:
+        return lambda u: self.rollout(operators, u, 1)[:, 0]
+
 
 def oracle(index: Index) -> Agent:
     """An agent that knows realization 0."""
@@ -99,10 +102,12 @@ def sources(folder: Path) -> Sources:
     paths = store.fill(shards.plan(operators, settings), shards.compute, folder / "s", 1, "test")
     shards.assemble(operators, settings, paths, folder / "rollouts")
     index = open_rollouts(folder / "rollouts")
-    groups = ExtractConfig(summary_groups=("temporal",), temporal_groups=("spatial", "spectral"))
+    groups = ExtractConfig(
+        max_operators=None, summary_groups=("temporal",), temporal_groups=("spatial", "spectral")
+    )
     plan = feature_shards.plan(operators, index, groups, 3)
     paths = store.fill(plan, feature_shards.compute, folder / "s", 1, "test")
-    files.write(folder / "f.h5", operators, feature_shards.read(paths), index, groups)
+    files.write(folder / "f.h5", operators, feature_shards.read(paths, operators), index, groups)
     features = raw.read(folder / "f.h5")
     train = features.aggregated.take(features.metadata.rows("train"))
     thresholds = fitting.Config(

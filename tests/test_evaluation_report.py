@@ -14,6 +14,7 @@ from spinlock.evaluation.agent import PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards, files
 from spinlock.refusals import Refusal
+from spinlock.rollout.last_step import last_step
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +92,12 @@ def test_the_floors_are_where_they_must_be(report):
 
 def test_the_same_rollouts_give_the_tokens_of_the_data(sources, report):
     rows = sources.cleaned.rows("test")
-    rollouts = [sources.index.read(sources.operators, row) for row in rows]
-    tokens = sources.tokenizer.encode(
-        views.aggregated_view(rollouts, sources.tokenizer.cleaner)
-    ).numpy()
-    np.testing.assert_array_equal(tokens, report.vocabulary.own.tokens[rows])
+    for row in rows.tolist():
+        rollout = sources.index.read(sources.operators, row)
+        step = last_step(sources.operators, row, sources.index)
+        view = views.aggregated_view(rollout, sources.tokenizer.cleaner, step)
+        tokens = sources.tokenizer.encode(view).numpy()[0]
+        np.testing.assert_array_equal(tokens, report.vocabulary.own.tokens[row])
 
 
 def test_every_operator_outside_training_is_emulated_once(sources, report):

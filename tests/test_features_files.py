@@ -1,5 +1,7 @@
 """From rollouts to `data/features.h5`: layout, masks, workers, growth, and what is reported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,16 +14,25 @@ from spinlock.features.config import Config
 from spinlock.rollout import shards as rollout_shards
 from spinlock.rollout.config import Config as RolloutConfig
 from spinlock.rollout.index import open_rollouts
+from spinlock.rollout.last_step import last_step
 from spinlock.rollout.stream import rollouts
 from spinlock.sampling import table
 
-CONFIG = Config(summary_groups=("temporal",), temporal_groups=("spatial", "spectral"))
+CONFIG = Config(
+    max_operators=None,
+    summary_groups=names.DEFAULT_SUMMARY,
+    temporal_groups=names.DEFAULT_TEMPORAL,
+)
+SUMMARY, TEMPORAL = (
+    len(names.names("summary", CONFIG.summary_groups)),
+    len(names.names("temporal", CONFIG.temporal_groups)),
+)
 STEPS, REALIZATIONS = 16, 2
 
 
-def roll(operators, folder, kept="all"):
+def roll(operators, folder, kept="all", steps=STEPS, realizations=REALIZATIONS):
     config = RolloutConfig(
-        steps=STEPS, realizations=REALIZATIONS, bound=1e3, store=kept, precision="float32",
+        steps=steps, realizations=realizations, bound=1e3, store=kept, precision="float32",
         shard_size=2,
     )  # fmt: skip
     plan = rollout_shards.plan(operators, config)
@@ -30,10 +41,10 @@ def roll(operators, folder, kept="all"):
     return open_rollouts(folder / "rollouts")
 
 
-def describe(operators, index, folder, workers=1):
-    plan = shards.plan(operators, index, CONFIG, 2)
+def describe(operators, index, folder, workers=1, config=CONFIG):
+    plan = shards.plan(operators, index, config, 2)
     paths = store.fill(plan, shards.compute, folder / "store", workers, "features")
-    return plan, shards.read(paths)
+    return plan, shards.read(paths, operators)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +65,10 @@ def test_the_layout_is_that_of_the_specification(operators, made):
     folder, _, described = made
     n = len(operators)
     shapes = {
-        "summary/aggregated": ("N D", (n, 108)),
-        "summary/per_trajectory": ("N R D", (n, REALIZATIONS, 36)),
-        "temporal": ("N T D", (n, STEPS, 51)),
-        "temporal/per_trajectory": ("N R T D", (n, REALIZATIONS, STEPS, 51)),
+        "summary/aggregated": ("N D", (n, 3 * SUMMARY)),
+        "summary/per_trajectory": ("N R D", (n, REALIZATIONS, SUMMARY)),
+        "temporal": ("N T D", (n, STEPS, TEMPORAL)),
+        "temporal/per_trajectory": ("N R T D", (n, REALIZATIONS, STEPS, TEMPORAL)),
         "initial/aggregated": ("N D", (n, 14)),
         "architecture/aggregated": ("N D", None),
     }
@@ -84,18 +95,54 @@ def test_features_are_those_of_the_stream_and_diverged_realizations_have_none(op
     assert not described.diverged.all()
     for row, rollout in enumerate(rollouts(operators, index.folder)):
         assert torch.equal(torch.from_numpy(described.initial[row]), extract.initial(rollout.u0))
-        for r, step in enumerate(rollout.diverged_at.tolist()):
-            summary = torch.from_numpy(described.summary[row, r])
-            temporal = torch.from_numpy(described.temporal[row, r])
-            if step:
-                assert summary.isnan().all()
-                assert temporal.isnan().all()
+        u0 = rollout.u0.expand(REALIZATIONS, *rollout.u0.shape)
+        groups = CONFIG.summary_groups, CONFIG.temporal_groups
+        step = last_step(operators, row, index)
+        summary, temporal = extract.describe(rollout.u, u0, *groups, step)
+        alone = extract.temporal(rollout.u[0])
+        for r, diverged_at in enumerate(rollout.diverged_at.tolist()):
+            missing = np.full_like(described.summary[row, r], np.nan)
+            wanted = missing if diverged_at else summary[r].numpy()
+            np.testing.assert_array_equal(described.summary[row, r], wanted)
+            if diverged_at:
+                assert np.isnan(described.temporal[row, r]).all()
             else:
-                own = rollout.u[r]
-                assert torch.equal(summary, extract.summary(own, rollout.u0))
-                torch.testing.assert_close(
-                    temporal, extract.temporal(own), rtol=0, atol=0, equal_nan=True
-                )
+                np.testing.assert_array_equal(described.temporal[row, r], temporal[r].numpy())
+        if not rollout.diverged_at[0]:
+            np.testing.assert_array_equal(described.temporal[row, 0], alone.numpy())
+
+
+def test_one_step_and_one_realization_have_what_needs_no_more(operators, tmp_path):
+    index = roll(operators, tmp_path, steps=1, realizations=1)
+    _, described = describe(operators, index, tmp_path)
+    files.write(tmp_path / "features.h5", operators, described, index, CONFIG)
+    found = report.metrics(operators, described, CONFIG)
+    whole = files.aggregated(described)
+    valid = described.valid
+    assert valid.any()
+    for family in ("summary", "temporal"):
+        assert found[f"extract/{family}_nonfinite"] == 0
+    assert np.isfinite(whole["initial"]).all()
+    assert np.isfinite(whole["summary"][valid]).any()
+    assert np.isnan(whole["summary"][:, SUMMARY:]).all()
+    spread = names.aggregated(names.names("summary", CONFIG.summary_groups))[SUMMARY:]
+    assert all(found[f"extract/masked/{name}"] == valid.sum() for name in spread)
+
+
+def test_a_partial_set_keeps_all_rows_and_describes_the_first(operators, made, tmp_path):
+    _, index, described = made
+    config = replace(CONFIG, max_operators=3)
+    plan, partial = describe(operators, index, tmp_path, config=config)
+    assert sum(len(shard.work.operators) for shard in plan) == 3
+    assert len(partial.valid) == len(operators)
+    assert np.array_equal(partial.valid[:3], described.valid[:3])
+    assert not partial.valid[3:].any()
+    assert np.array_equal(partial.initial, described.initial)
+    assert np.array_equal(partial.fields, described.fields)
+    assert np.array_equal(partial.summary[:3], described.summary[:3], equal_nan=True)
+    assert np.isnan(partial.summary[3:]).all()
+    whole, _ = describe(operators, index, tmp_path)
+    assert plan[0].key == whole[0].key  # a larger set computes only the difference
 
 
 def test_stored_or_replayed_one_worker_or_two_the_features_are_the_same(operators, made, tmp_path):
@@ -113,7 +160,7 @@ def test_a_larger_table_keeps_the_shards_of_the_smaller(operators, made, tmp_pat
     _, whole, _ = made
     small, large = (shards.plan(o, i, CONFIG, 2) for o, i in ((few, index), (operators, whole)))
     assert [shard.key for shard in small] == [shard.key for shard in large[:2]]
-    other = Config(summary_groups=("temporal",), temporal_groups=("spatial",))
+    other = replace(CONFIG, temporal_groups=("spatial",))
     assert {s.key for s in shards.plan(few, index, other, 2)}.isdisjoint(s.key for s in small)
 
 
@@ -122,7 +169,7 @@ def test_aggregates_are_over_the_realizations(made):
     whole = files.aggregated(described)
     row = int(np.flatnonzero(described.valid)[0])
     np.testing.assert_allclose(
-        whole["summary"][row, :36], described.summary[row].mean(0), rtol=1e-5, atol=1e-6
+        whole["summary"][row, :SUMMARY], described.summary[row].mean(0), rtol=1e-5, atol=1e-6
     )
     np.testing.assert_allclose(
         whole["temporal"][row], described.temporal[row].mean(0), rtol=1e-5, atol=1e-6
@@ -143,21 +190,21 @@ def test_architecture_counts_weights_and_sees_its_field(operators):
 
 
 def test_one_call_describes_a_rollout_as_the_file_does(operators, made):
-    folder, _, described = made
+    folder, index, described = made
     stored = files.aggregated(described)
     for row, rollout in enumerate(rollouts(operators, folder / "rollouts")):
         if described.valid[row]:
-            found = extract.extract(rollout.u, rollout.u0)
+            found = extract.extract(rollout.u, rollout.u0, last_step(operators, row, index))
             for family, values in found.items():
                 np.testing.assert_array_equal(values.numpy(), stored[family][row])
 
 
 def test_metrics_count_what_is_missing_and_never_find_an_infinite_value(operators, made):
     _, _, described = made
-    found = report.metrics(operators, described)
+    found = report.metrics(operators, described, CONFIG)
     assert found["extract/num_operators"] == len(operators)
     assert found["extract/num_valid"] == int(described.valid.sum())
-    for family, count in (("initial", 14), ("summary", 108), ("temporal", 51)):
+    for family, count in (("initial", 14), ("summary", 3 * SUMMARY), ("temporal", TEMPORAL)):
         assert found[f"extract/{family}_columns"] == count
         assert found[f"extract/{family}_nonfinite"] == 0
     missing = np.isnan(files.aggregated(described)["summary"][described.valid]).sum()

@@ -114,7 +114,7 @@ def test_initial_categories_do_not_count(data, truth):
 
 def test_features_of_the_truth_are_those_of_the_data(data, truth):
     u, u0 = truth
-    found = losses.single_view(u, u0, data.space.tokenizer.cleaner)
+    found = losses.single_view(u, u0, data.space.tokenizer.cleaner, None)
     expected = extract.single(extract.summary(u, u0))
     assert torch.equal(found.summary.isnan(), expected.isnan())
     assert torch.equal(found.summary.nan_to_num(), expected.nan_to_num())

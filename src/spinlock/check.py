@@ -63,6 +63,12 @@ def _check_across(parsed: Mapping[str, Any], path: Path) -> None:
             f"{path}: train_noa.curriculum: horizons must be at most generate.steps = "
             f"{generate.steps}, got {longest}"
         )
+    wanted = parsed["extract"].max_operators
+    if wanted is not None and wanted > sample.num_operators:
+        raise Refusal(
+            f"{path}: extract.max_operators: must be at most sample.num_operators = "
+            f"{sample.num_operators}, got {wanted}"
+        )
     bins = parsed["train_vqvae"].temporal_bins
     if generate.steps % bins:
         raise Refusal(

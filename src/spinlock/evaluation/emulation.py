@@ -62,17 +62,26 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     ]
     steady = u0[:, None].expand(-1, judge.index.steps, -1, -1, -1)
     shown = [step - 1 for step in judge.shown_steps]
+    predictions = {
+        "agent": (predicted, judge.agent.step_map(operators)),
+        "persistence": (steady, _stay),
+    }
     return Emulation(
         rows=np.asarray(rows),
         steps=judge.shown_steps,
         curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
         tokens={
-            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner)).numpy()
-            for name, u in (("agent", predicted), ("persistence", steady))
+            name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner, step)).numpy()
+            for name, (u, step) in predictions.items()
         },
         truth=torch.stack([t.u[0, shown, SHOWN_CHANNEL] for t in truths]).numpy(),
         predicted=predicted[:, shown, SHOWN_CHANNEL].numpy(),
     )
+
+
+def _stay(u: Tensor) -> Tensor:
+    """A step of persistence."""
+    return u
 
 
 def _score(

@@ -1,19 +1,18 @@
 """New rollouts of known operators, as the tokenizer sees them."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
 from jaxtyping import Int
 
 from spinlock import runtime
 from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.sets import FeatureSet
 from spinlock.features import extract
+from spinlock.features.summary.trajectories import Step
 from spinlock.noa.losses import groups
 from spinlock.rollout import stream
 from spinlock.rollout.engine import Rollout
 from spinlock.rollout.index import Index
+from spinlock.rollout.last_step import last_step
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer.model import Tokenizer
 
@@ -42,23 +41,26 @@ def tokens_again(
         rows.tolist(), runtime.progress(replayed, len(rows), "identity"), strict=True
     ):
         if not rollout.diverged_at.any():
-            view = aggregated_view([rollout], tokenizer.cleaner)
+            step = last_step(operators, row, index, draw=1)
+            view = aggregated_view(rollout, tokenizer.cleaner, step)
             found[row] = tokenizer.encode(view).numpy()[0]
     return found
 
 
-def aggregated_view(rollouts: Sequence[Rollout], cleaner: Cleaner) -> FeatureSet:
-    """Features of all realizations of each operator, aggregated as in the data."""
-    summary, temporal = [], []
-    for rollout in rollouts:
-        u0 = rollout.u0.expand(len(rollout.u), *rollout.u0.shape)
-        per_trajectory = extract.summary(rollout.u, u0, groups(cleaner.summary.names))
-        summary.append(extract.aggregate(per_trajectory))
-        temporal.append(extract.temporal(rollout.u, groups(cleaner.temporal.names)).mean(0))
-    fields = torch.stack([rollout.u0 for rollout in rollouts])
+def aggregated_view(rollout: Rollout, cleaner: Cleaner, step: Step) -> FeatureSet:
+    """Features of all realizations of one operator, aggregated as in the data.
+
+    Args:
+        rollout: its trajectories.
+        cleaner: says which groups are needed.
+        step: the map u_(T-1) → u_T of all realizations, see `last_step`.
+    """
+    u0 = rollout.u0.expand(len(rollout.u), *rollout.u0.shape)
+    names = groups(cleaner.summary.names), groups(cleaner.temporal.names)
+    summary, temporal = extract.describe(rollout.u, u0, *names, step)
     return FeatureSet(
-        initial=extract.initial(fields),
-        summary=torch.stack(summary),
-        temporal=torch.stack(temporal),
-        fields=fields,
+        initial=extract.initial(rollout.u0[None]),
+        summary=extract.aggregate(summary)[None],
+        temporal=temporal.mean(0)[None],
+        fields=rollout.u0[None],
     )

@@ -11,8 +11,9 @@ from spinlock.params import STRICT
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Config:
-    """Section `extract` of params.yaml: which groups of columns are computed, in which order."""
+    """Section `extract` of params.yaml: which operators and groups of columns, in which order."""
 
+    max_operators: int | None = Field(ge=1)  # only the first of the table; null: all
     summary_groups: tuple[str, ...] = Field(min_length=1)
     temporal_groups: tuple[str, ...] = Field(min_length=1)
 

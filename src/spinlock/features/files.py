@@ -78,6 +78,13 @@ def _tables(operators: Operators, described: Described, config: Config) -> Itera
     yield "architecture/aggregated", "N D", values, columns, units
 
 
+def columns(family: str, config: Config) -> tuple[str, ...]:
+    """Names of a family's columns in the aggregated view."""
+    if family == "summary":
+        return names.aggregated(names.names(family, config.summary_groups))
+    return names.names(family, config.temporal_groups if family == "temporal" else None)
+
+
 def _texts(family: str, groups: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return names.names(family, groups), names.units(family, groups)
 

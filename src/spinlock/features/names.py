@@ -22,6 +22,7 @@ class Group:
     columns: tuple[Column, ...]
     compute: Callable[[Any], Tensor]  # of what the family shares: `Trajectories`, or `Fields`
     of_fields: Callable[[Fields], Tensor] | None = None  # [B, D] a step, that `compute` needs
+    needs_step: bool = False  # whether `compute` needs the one-step map
 
 
 SUMMARY = {"temporal": Group(columns=temporal.COLUMNS, compute=temporal.compute)}
@@ -31,6 +32,8 @@ TEMPORAL = {
 }
 SUMMARY_GROUPS = tuple(SUMMARY)
 TEMPORAL_GROUPS = tuple(TEMPORAL)
+DEFAULT_SUMMARY = ("temporal",)  # the others are optional
+DEFAULT_TEMPORAL = ("spatial", "spectral")
 GROUPS = {
     "initial": {"initial": Group(columns=initial.COLUMNS, compute=initial.features)},
     "summary": SUMMARY,
@@ -72,3 +75,8 @@ def units(family: str, groups: Sequence[str] | None = None) -> tuple[str, ...]:
 def aggregated_units(per_trajectory: Sequence[str]) -> tuple[str, ...]:
     """Units of the aggregated columns: those of the columns, twice, and none of the ratios."""
     return (*per_trajectory, *per_trajectory, *("1" for _ in per_trajectory))
+
+
+def needs_step(summary_groups: Sequence[str]) -> bool:
+    """Whether one of some groups of SUMMARY needs the one-step map."""
+    return any(SUMMARY[group].needs_step for group in summary_groups)

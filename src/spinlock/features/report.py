@@ -4,17 +4,21 @@ import numpy as np
 from jaxtyping import Float
 
 from spinlock.features import files
+from spinlock.features.config import Config
 from spinlock.features.shards import Described
 from spinlock.sampling.table import Operators
 
 
-def metrics(operators: Operators, described: Described) -> dict[str, float | int | None]:
+def metrics(
+    operators: Operators, described: Described, config: Config
+) -> dict[str, float | int | None]:
     """Flat metrics of the aggregated view.
 
-    * `extract/num_operators`, `extract/num_valid`: operators; those no realization of which
-      diverged.
+    * `extract/num_operators`, `extract/num_valid`: operators; those that were described and no
+      realization of which diverged.
     * `extract/<family>_columns`; `extract/<family>_masked`: values of valid operators that do not
       exist; `extract/<family>_nonfinite`: infinite ones, which must not be.
+    * `extract/masked/<column>`: those that do not exist by column, where there are any.
     * `extract/<family>_constant`: columns with one value on the valid training operators.
     * `extract/<family>_effective_rank`: of the others on the same operators, see `effective_rank`.
     """
@@ -32,6 +36,13 @@ def metrics(operators: Operators, described: Described) -> dict[str, float | int
             f"extract/{family}_nonfinite": int(np.isinf(values).sum()),
             f"extract/{family}_constant": int((~varying(rows)).sum()),
             f"extract/{family}_effective_rank": effective_rank(rows),
+        }
+        masked = np.isnan(values[valid]).reshape(-1, values.shape[-1]).sum(0)
+        columns = files.columns(family, config)
+        found |= {
+            f"extract/masked/{column}": int(count)
+            for column, count in zip(columns, masked, strict=True)
+            if count
         }
     return found
 

@@ -1,7 +1,7 @@
 """Features of some consecutive operators: described from the stream, kept in the store."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Bool, Float32
 
 from spinlock import artifacts, runtime
-from spinlock.features import extract
+from spinlock.features import extract, names
 from spinlock.features.config import Config
-from spinlock.rollout.engine import Rollout
-from spinlock.rollout.index import Index
+from spinlock.features.summary.trajectories import Step
+from spinlock.rollout.engine import Rollout, initial_condition
+from spinlock.rollout.index import Index, open_rollouts
+from spinlock.rollout.last_step import last_step
 from spinlock.rollout.shards import identities
 from spinlock.rollout.stream import rollouts
 from spinlock.sampling.table import Operators
@@ -30,18 +32,19 @@ AXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Described:
-    """Some operators, one trajectory at a time; NaN where a value does not exist."""
+    """All operators, one trajectory at a time; NaN where a value does not exist."""
 
     fields: Float32[np.ndarray, "N C H W"]  # u0
     initial: Float32[np.ndarray, "N D"]
     summary: Float32[np.ndarray, "N R D"]
     temporal: Float32[np.ndarray, "N R T D"]
     diverged: Bool[np.ndarray, "N R"]
+    known: Bool[np.ndarray, "N"]  # whether its rollout was described: not beyond `max_operators`
 
     @property
     def valid(self) -> Bool[np.ndarray, "N"]:
-        """Whether no realization diverged."""
-        return np.logical_not(self.diverged.any(1))
+        """Whether the rollout was described and no realization diverged."""
+        return self.known & ~self.diverged.any(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,13 @@ class Work:
 
 
 def plan(operators: Operators, index: Index, config: Config, batch_size: int) -> list[Shard]:
-    """Cut the table into pieces of `batch_size`; each has a hash of all that it depends on."""
+    """Cut what is wanted into pieces of `batch_size`; each has a hash of all it depends on."""
     code = runtime.code_fingerprint()
-    made_with = (index.steps, index.realizations, index.bound, asdict(config))
     shards = []
-    for first in range(0, len(operators), batch_size):
-        piece = operators.take(slice(first, first + batch_size))
+    wanted = len(operators) if config.max_operators is None else config.max_operators
+    made_with = (index.steps, index.realizations, index.bound, _groups(config))
+    for first in range(0, min(wanted, len(operators)), batch_size):
+        piece = operators.take(slice(first, min(first + batch_size, wanted)))
         end = first + len(piece)
         read = [
             entry.sha256
@@ -72,23 +76,30 @@ def plan(operators: Operators, index: Index, config: Config, batch_size: int) ->
     return shards
 
 
+def _groups(config: Config) -> dict[str, tuple[str, ...]]:
+    return {"summary_groups": config.summary_groups, "temporal_groups": config.temporal_groups}
+
+
 def compute(work: Work, path: Path) -> None:
     """Describe the operators of one shard and write what was found."""
-    stream = rollouts(work.operators, work.folder)
-    parts = [describe(rollout, work.config) for rollout in stream]
+    index = open_rollouts(work.folder)
+    needs_step = names.needs_step(work.config.summary_groups)
+    parts = []
+    for row, rollout in enumerate(rollouts(work.operators, work.folder)):
+        step = last_step(work.operators, row, index) if needs_step else None
+        parts.append(describe(rollout, work.config, step))
     found = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     found["initial"] = extract.initial(torch.from_numpy(found["fields"])).numpy()
-    with artifacts.writing(path, KIND, asdict(work.config)) as sink:
+    with artifacts.writing(path, KIND, _groups(work.config)) as sink:
         for name, axes in AXES.items():
             sink.put(f"{name}/values", found[name], axes)
 
 
-def describe(rollout: Rollout, config: Config) -> dict[str, np.ndarray]:
+def describe(rollout: Rollout, config: Config, step: Step | None) -> dict[str, np.ndarray]:
     """One operator, all its realizations; those that diverged have no features but INITIAL."""
     diverged = rollout.diverged_at > 0
     u0 = rollout.u0.expand(len(diverged), *rollout.u0.shape)
-    groups = config.summary_groups, config.temporal_groups
-    summary, temporal = extract.describe(rollout.u, u0, *groups, None)
+    summary, temporal = extract.describe(rollout.u, u0, **_groups(config), step=step)
     summary[diverged], temporal[diverged] = torch.nan, torch.nan
     return {
         "fields": rollout.u0.numpy(),
@@ -98,8 +109,8 @@ def describe(rollout: Rollout, config: Config) -> dict[str, np.ndarray]:
     }
 
 
-def read(paths: Sequence[Path]) -> Described:
-    """Join shards, in order.
+def read(paths: Sequence[Path], operators: Operators) -> Described:
+    """Join shards, in order; of the operators that they leave out only u0 and INITIAL are known.
 
     Raises:
         Refusal: a shard is missing or damaged.
@@ -109,4 +120,29 @@ def read(paths: Sequence[Path]) -> Described:
         with artifacts.reading(path, KIND) as source:
             for name, axes in AXES.items():
                 parts[name].append(source.raw(f"{name}/values", axes))
-    return Described(**{name: np.concatenate(found) for name, found in parts.items()})
+    found = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    rest = range(len(found["initial"]), len(operators))
+    known = np.arange(len(operators)) < len(found["initial"])
+    if rest:
+        found = {
+            name: np.concatenate([found[name], more])
+            for name, more in _left_out(operators, rest, found).items()
+        }
+    return Described(known=known, **found)
+
+
+def _left_out(
+    operators: Operators, rows: Sequence[int], found: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What is known of operators without a rollout."""
+    fields = torch.stack([initial_condition(operators, row) for row in rows])
+    absent = {
+        name: np.full((len(rows), *found[name].shape[1:]), np.nan, np.float32)
+        for name in ("summary", "temporal")
+    }
+    return {
+        "fields": fields.numpy(),
+        "initial": extract.initial(fields).numpy(),
+        **absent,
+        "diverged": np.zeros((len(rows), found["diverged"].shape[1]), dtype=bool),
+    }

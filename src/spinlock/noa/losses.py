@@ -10,6 +10,7 @@ from torch import Tensor
 from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.sets import Cleaned, FeatureSet
 from spinlock.features import extract
+from spinlock.features.summary.trajectories import Step
 from spinlock.tokenizer.model import Tokenizer
 
 
@@ -45,14 +46,23 @@ class Aligned:
 
 
 def single_view(
-    u: Float[Tensor, "n T C H W"], u0: Float[Tensor, "n C H W"], cleaner: Cleaner
+    u: Float[Tensor, "n T C H W"],
+    u0: Float[Tensor, "n C H W"],
+    cleaner: Cleaner,
+    step: Step | None,
 ) -> FeatureSet:
-    """Features of trajectories by the functions of the data; differentiable in u."""
+    """Features of trajectories by the functions of the data; differentiable in u.
+
+    Args:
+        u: u_1 … u_T.
+        u0: the state before.
+        cleaner: says which groups are needed.
+        step: the map u_(T-1) → u_T of what made them; without it operator sensitivity is missing.
+    """
+    names = groups(cleaner.summary.names), groups(cleaner.temporal.names)
+    summary, temporal = extract.describe(u, u0, *names, step)
     return FeatureSet(
-        initial=extract.initial(u0),
-        summary=extract.single(extract.summary(u, u0, groups(cleaner.summary.names))),
-        temporal=extract.temporal(u, groups(cleaner.temporal.names)),
-        fields=u0,
+        initial=extract.initial(u0), summary=extract.single(summary), temporal=temporal, fields=u0
     )
 
 
@@ -77,7 +87,8 @@ def alignment(
     $L_{latent}$: mean squared difference between the latents (before quantization) of predicted
     and target features, in standard deviations of the training operators. $L_{commit}$: squared
     distance of the predicted latents to their own nearest codes, or to those of the target
-    (`commit_to`). Categories of INITIAL columns are left out of both: u0 is given.
+    (`commit_to`). Categories of INITIAL columns are left out of both: u0 is given. Operator
+    sensitivity is missing in both, as six more steps for every loss would be needed.
     """
     within = predicted.detach().abs().amax((1, 2, 3, 4)) <= space.bound
     if not within.any():
@@ -98,7 +109,9 @@ def alignment(
 
 
 def _latents(u: Tensor, u0: Tensor, tokenizer: Tokenizer) -> Float[Tensor, "n G E"]:
-    cleaned: Cleaned = tokenizer.cleaner.apply(single_view(u, u0, tokenizer.cleaner), smooth=True)
+    cleaned: Cleaned = tokenizer.cleaner.apply(
+        single_view(u, u0, tokenizer.cleaner, None), smooth=True
+    )
     return tokenizer.latents(cleaned)
 
 

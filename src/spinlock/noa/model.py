@@ -1,6 +1,7 @@
 """The Neural Operator Agent: one network that rolls out any operator of the family."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -66,6 +67,12 @@ class Agent(nn.Module):
             return self.unroll(
                 theta, coefficients(operators), u0, steps=steps, gradient_steps=steps
             )
+
+    def step_map(
+        self, operators: Operators
+    ) -> Callable[[Float[Tensor, "n C H W"]], Float[Tensor, "n C H W"]]:
+        """One step of some operators, all of them together, without gradient."""
+        return lambda u: self.rollout(operators, u, 1)[:, 0]
 
     def unroll(
         self,
