@@ -76,7 +76,7 @@ def _pairs(persistence: Float[np.ndarray, "n"]) -> dict[str, float]:
     return {
         "persistence": math.log10(total + FLOOR),
         "pairs": math.log10(1 + np.count_nonzero(persistence > SIGNIFICANT)),
-        "entropy": float(-(share * np.log(share)).sum()),
+        "entropy": float((share * np.log(1 / share)).sum()),
         "largest": float(persistence.max(initial=0)),
     }
 
