@@ -112,6 +112,15 @@ def test_constant_and_non_finite_channels_have_no_features():
     torch.testing.assert_close(found[2], initial.features(mix(4)[2, 1:]))
 
 
+@pytest.mark.parametrize("size", [16, 64])
+def test_a_field_without_a_wave_that_the_analysis_resolves_has_no_features(size):
+    board = (-1.0) ** (torch.arange(size)[:, None] + torch.arange(size))
+    u0 = torch.stack([board, 3 * board + wave(1, 2, size=size)[0]])
+    found = initial.features(u0[:, None])
+    assert found[0].isnan().all()
+    assert found[1].isfinite().all()
+
+
 def test_oblong_grids_are_refused():
     with pytest.raises(ValueError, match="square"):
         initial.features(torch.zeros(1, 16, 32))

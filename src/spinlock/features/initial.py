@@ -25,8 +25,8 @@ SMALLEST_DEVIATION = 1e-6  # of the largest value; a flatter field is float32 ro
 def features(u0: Float[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch 14"]:
     """Describe initial conditions, columns as in `COLUMNS`.
 
-    A channel that is constant or not finite has no features; the mean is over the other channels.
-    NaN where every channel is so.
+    A channel that is constant, not finite or without a wave below 16 cycles per domain has no
+    features; the mean is over the other channels. NaN where every channel is so.
 
     Raises:
         ValueError: the grid is not square.
@@ -41,9 +41,9 @@ def features(u0: Float[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch 14"]:
 
 
 def varies(fields: Float[Tensor, "B H W"]) -> Bool[Tensor, "B"]:
-    """Whether a field is finite and more than a constant with rounding errors."""
+    """Whether a field is finite and, on the grid of the analysis, more than rounding errors."""
     finite = fields.isfinite().all(-1).all(-1)
-    spread = fields.std((-2, -1), correction=0)
+    spread = resample(fields, GRID).std((-2, -1), correction=0)
     return finite & (spread > SMALLEST_DEVIATION * fields.abs().amax((-2, -1)))
 
 

@@ -24,7 +24,8 @@ def compute(fields: Fields) -> Float[Tensor, "*B C 24"]:
     """The columns of every channel, as in `COLUMNS`; NaN where undefined."""
     found = _moments(fields) | _order(fields) | _gradient(fields) | _curvature(fields)
     shape = torch.stack([found[statistic(column)] for column in COLUMNS[1:]], -1)
-    return torch.cat([fields.mean[..., None], fields.masked(shape)], -1)
+    mean = torch.where(fields.mean.isfinite(), fields.mean, torch.nan)
+    return torch.cat([mean[..., None], fields.masked(shape)], -1)
 
 
 def _mean(x: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B"]:
