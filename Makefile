@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: repro test test-all lint check smoke bench setup lock-is-current clean
+.PHONY: repro test test-all lint check smoke bench docs setup lock-is-current clean
 
 repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	PYTHONPATH=src python -m spinlock.check
@@ -31,6 +31,9 @@ smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to
 
 bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
 	PYTHONPATH=src python benchmarks/run.py
+
+docs: $(READY)  ## the table of features, from the code: writes docs/features.md
+	PYTHONPATH=src python docs/make_features.py
 
 lock-is-current: $(READY)  ## fails if dvc.lock is not what the code and parameters here would give
 	python .ci/lock_is_current.py
