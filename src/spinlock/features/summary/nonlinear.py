@@ -1,9 +1,10 @@
 """SUMMARY, group nonlinear: compressibility, recurrence and chaos of a trajectory, 10 columns.
 
-Three views of a trajectory: its fields written in symbols (`symbols`), the distances between its
-states (`recurrence`), and the series x_t = ln E_t with r_t, what its least-squares line leaves
-(`chaos`). No column has a gradient. NaN where there are too few steps, where no two states differ
-and where the series does not fluctuate, up to rounding.
+Three views of a trajectory: its fields written in symbols (`symbols`); the distances D of its
+states, s the root mean square over the P pairs (`recurrence`); the series x_t = ln E_t of its
+energy, and r_t, what its least-squares line leaves (`chaos`). No column has a gradient. NaN where
+there are too few steps, where no two states differ, and where the series does not fluctuate, up
+to rounding.
 """
 
 import math
@@ -18,7 +19,8 @@ from spinlock.features.declare import Laws, Line, columns
 from spinlock.features.summary import chaos, recurrence, symbols
 from spinlock.features.summary.trajectories import Trajectories
 
-FEWEST = {"symbols": 1, "distance": 8, "series": 8, "remainder": 24}  # steps that a view needs
+FEW = 8  # steps that states and orders need
+SOME = 24  # steps that windows and lags of several lengths need
 
 
 def compute(trajectories: Trajectories) -> Float[Tensor, "*B 10"]:
@@ -47,22 +49,23 @@ def _views(
     defined: bool,
     fluctuates: bool,
 ) -> dict[str, np.ndarray | None]:
-    """What the columns of one trajectory are functions of; None where it does not exist."""
+    """What the columns of one trajectory are functions of; what does not exist is not there."""
     if not defined:
-        return dict.fromkeys(FEWEST)
-    found = {
-        "symbols": symbols.levels(u),
-        "distance": recurrence.distances(u.double().flatten(1).cpu().numpy()),
-        "series": x,
-        "remainder": r if fluctuates else None,
-    }
-    return {name: view if len(u) >= FEWEST[name] else None for name, view in found.items()}
+        return {}
+    steps = len(u)
+    found: dict[str, np.ndarray | None] = {"symbols": symbols.levels(u)}
+    if steps >= FEW:
+        found["distance"] = recurrence.distances(u.double().flatten(1).cpu().numpy())
+        found["series"] = x
+    if steps >= SOME and fluctuates:
+        found["remainder"] = r
+    return found
 
 
 def _of_one(views: dict[str, np.ndarray | None]) -> list[float]:
     found = []
     for view, function, _ in TABLE:
-        values = views[view]
+        values = views.get(view)
         found.append(math.nan if values is None else function(values))
     return found
 
