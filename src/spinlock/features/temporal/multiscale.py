@@ -164,7 +164,7 @@ COLUMNS = columns(
             "decades",
             "Kennedy & Corrsin 1961",
             "events in space (large) from noise (0.48) from regular waves (small) at any scale",
-            -0.01,
+            -0.13,
         ),
         Line(
             "intermittency",
@@ -175,7 +175,8 @@ COLUMNS = columns(
         ),
         Line(
             "octave_coupling",
-            "mean over j = 2, 3, 4 of the correlation of b_(j-1)^2 and b_j^2 over the domain",
+            "mean over j = 2, 3, 4 of <e_(j-1) e_j> / sqrt((<e_(j-1)^2> + 1e-4) (<e_j^2> + 1e-4)),"
+            " e_j = (b_j^2 - <b_j^2>) / (<b_j^2> + 1e-9)",
             "1",
             "after Yoshimatsu et al. 2009",
             "fine structure where the coarse one is strong: fronts and lone things",

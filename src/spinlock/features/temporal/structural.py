@@ -2,7 +2,7 @@
 
 z is the field of one channel, standardized over the domain; ⟨·⟩ the mean over the domain. All
 distances are fixed shares of the domain. C(r) = ⟨z(x) z(x + r)⟩, averaged over all directions of r
-and so a function of the spectrum, Σ P_k J0(2π k r). A grid without a lag has no columns of that lag.
+and so a function of the spectrum, Σ P_k J0(2π k r). A grid that has not a lag has no column of it.
 """
 
 import math
@@ -25,7 +25,7 @@ TEXTURE = 16  # the lag of the texture is 1 / 16
 QUARTER = 4  # that of the self-similarity 1 / 4
 WIDTH = 1 / 16  # standard deviation of local averages
 STEEP = 10  # edges are the steepest 1 / 10 of the domain
-CONTRAST = 0.01  # of the variance: differences of local means and contrasts that do not count
+CONTRAST = 0.01  # of the variance: what does not count
 
 
 def compute(fields: Fields) -> Float[Tensor, "*B C 8"]:
@@ -94,22 +94,22 @@ def _edges(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
 
 
 def _self_similarity(fields: Fields) -> Float[Tensor, "*B C"]:
-    """Mean structural similarity of the field and itself, a quarter of the domain along y or x."""
+    """Mean local similarity of the field and itself, a quarter of the domain along y or x.
+
+    Structural similarity without its local means: these have both signs here, and two negative
+    factors would make opposites similar.
+    """
     z, size = fields.z, fields.size
     if size % QUARTER:
         return torch.full_like(fields.mean, torch.nan)
     response = filters.gaussian(size, WIDTH, z.device, z.dtype)
-    mean = filters.apply(fields.spectrum, response)
-    variance = filters.apply(filters.transform(z.square()), response) - mean.square()
+    square = filters.apply(filters.transform(z.square()), response)
     found = []
     for axis in (-2, -1):
         lag = size // QUARTER
         product = filters.apply(filters.transform(z * z.roll(lag, axis)), response)
-        there, spread = mean.roll(lag, axis), variance.roll(lag, axis)
-        covariance = product - mean * there
-        light = (2 * mean * there + CONTRAST) / (mean.square() + there.square() + CONTRAST)
-        shape = (2 * covariance + CONTRAST) / (variance + spread + CONTRAST)
-        found.append((light * shape).mean((-2, -1)))
+        both = square + square.roll(lag, axis)
+        found.append(((2 * product + CONTRAST) / (both + CONTRAST)).mean((-2, -1)))
     return (found[0] + found[1]) / 2
 
 
@@ -182,10 +182,10 @@ COLUMNS = columns(
         ),
         Line(
             "self_similarity",
-            "mean SSIM of z(x) and z(x + r), r = 1/4, Gaussian window of deviation 1/16, both"
-            " constants 0.01, mean of both axes",
+            "<(2 [z(x) z(x + r)] + 0.01) / ([z(x)^2] + [z(x + r)^2] + 0.01)>, r = 1/4, [.] an average"
+            " with a Gaussian of deviation 1/16, mean of both axes",
             "1",
-            "Wang et al. 2004",
+            "after Wang et al. 2004, SSIM",
             "textures that repeat, place by place, from mere correlation",
             -1,
             1,
