@@ -6,7 +6,7 @@ f is evaluated six times: at b + e v, e = 1/8, 1 and 4, and at s b, s = 1/64, 1/
 
 The perturbation v is the state itself, so that it moves, turns and scales with it on every grid:
 in each channel the deviation of the next one from its mean, half a domain away along both axes (a
-shift that a turn by 90° leaves as it is). On the default set its correlation with b is below 0.2.
+shift that a turn by 90° leaves as it is). On the default set |cos(v, b)| is at most about 0.2.
 
 Gains are told as growth. One step of a slow operator (a residual one with dt = 1e-3) hardly
 moves anything, and that of a contracting one much, so that growth spans four decades of both signs:
