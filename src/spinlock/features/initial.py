@@ -116,7 +116,7 @@ def anchor(z: Float[Tensor, "B H W"]) -> Float[Tensor, "B H W"]:
 LINES = (
     Line(
         "morphology.cluster_count",
-        "periodic 4-connected components of z >= 1 and of z <= -1",
+        "periodic 4-connected components of z >= 1 - 1e-5 and of z <= -1 + 1e-5",
         "per domain",
         "Rosenfeld & Pfaltz 1966",
         "many small structures from few large ones",
@@ -125,7 +125,7 @@ LINES = (
     ),
     Line(
         "morphology.largest_cluster_fraction",
-        "area of the largest component / area of all",
+        "area of the largest of these components / area of all",
         "1",
         "Stauffer & Aharony 1994",
         "one structure that rules (1) from many of equal size",
@@ -168,7 +168,8 @@ LINES = (
     ),
     Line(
         "spectral.power_law_exponent",
-        "least-squares slope of ln(mean power per mode + floor) on ln b, b = 1 ... 15",
+        "least-squares slope on ln b of ln(P_b + 1e-6 P), P_b the mean power of the modes in shell "
+        "b = 1 ... 15, P that of all shells",
         "1",
         "Field 1987",
         "smooth starts (steep) from rough ones, scale by scale",
@@ -211,7 +212,7 @@ LINES = (
     ),
     Line(
         "morphology.area_density",
-        "share of the domain where |z| >= 1",
+        "share of the domain where |z| >= 1 - 1e-5",
         "1",
         "Adler 1981",
         "narrow structures on a calm background (0) from two phases (1)",
