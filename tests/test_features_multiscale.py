@@ -28,7 +28,7 @@ def log_flatness(z):
 
 def correlation(a, b):
     covariance = ((a - a.mean()) * (b - b.mean())).mean()
-    return covariance / math.sqrt((a.var() + 1e-4) * (b.var() + 1e-4))
+    return covariance / math.sqrt((a.var() + 1e-3) * (b.var() + 1e-3))
 
 
 def octave_coupling(z):

@@ -36,7 +36,7 @@ def derivative_skewness(z):
 def triad_transfer(z):
     coarse = cases.filtered(z, np.hypot(*cases.wavenumbers(len(z))) < 4)
     fine = z - coarse
-    scale = (coarse.var() + 1e-6) * math.sqrt(fine.var() + 1e-6)
+    scale = (coarse.var() + 1e-5) * math.sqrt(fine.var() + 1e-5)
     return (coarse**2 * fine).mean() / scale
 
 
@@ -44,7 +44,7 @@ def equipartition(z):
     dy, dx = cases.gradient(z)
     kinetic, potential = dx**2 + dy**2, (1 - z**2) ** 2
     kinetic /= kinetic.mean()
-    scale = math.sqrt((kinetic.var() + 1e-6) * (potential.var() + 1e-6))
+    scale = math.sqrt((kinetic.var() + 1e-5) * (potential.var() + 1e-5))
     return np.cov(kinetic.ravel(), potential.ravel(), bias=True)[0, 1] / scale
 
 
@@ -87,7 +87,7 @@ def okubo_weiss(u):
     even = (matrix + transposed) / 2 - trace[..., None, None] / 2 * np.eye(2)
     strain, spin = (2 * (part**2).sum((2, 3)) for part in (even, (matrix - transposed) / 2))
     total = (matrix**2).sum((2, 3)).mean()
-    return ((strain - spin) / (strain + spin + 1e-6 * total)).mean()
+    return ((strain - spin) / (strain + spin + 1e-5 * total)).mean()
 
 
 def independence(u):

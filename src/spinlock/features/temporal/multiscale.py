@@ -22,7 +22,7 @@ from spinlock.features.temporal.spatial import ATOM, SIXTEENTHS, quantiles
 OCTAVES = (1.0, 2.0, 4.0, 8.0, 16.0)  # edges, cycles per domain
 FINEST = 32  # cells per axis that resolve them; lags of 1/32, 1/16, 1/8 are whole numbers of cells
 EMPTY = 1e-9  # of the variance: what an octave has if it has nothing, with a margin
-FAINT = 1e-4  # the same of the variance of its energy
+FAINT = 1e-3  # the same of the variance of its energy
 LAGS = (32, 16, 8)  # one over
 BOXES = (1 / 32, 1 / 16, 1 / 8, 1 / 4)  # sides
 SIDES = (16, 8, 4)  # one over
@@ -175,7 +175,7 @@ COLUMNS = columns(
         ),
         Line(
             "octave_coupling",
-            "mean over j = 2, 3, 4 of <e_(j-1) e_j> / sqrt((<e_(j-1)^2> + 1e-4) (<e_j^2> + 1e-4)),"
+            "mean over j = 2, 3, 4 of <e_(j-1) e_j> / sqrt((<e_(j-1)^2> + 1e-3) (<e_j^2> + 1e-3)),"
             " e_j = (b_j^2 - <b_j^2>) / (<b_j^2> + 1e-9)",
             "1",
             "after Yoshimatsu et al. 2009",

@@ -20,7 +20,7 @@ from spinlock.features.temporal import filters
 from spinlock.features.temporal.spatial import FLAT
 
 COARSE = 4.0  # cycles per domain, between coarse and fine
-SMALL = 1e-6  # of a variance or mean square: what does not count
+SMALL = 1e-5  # of a variance or mean square: what does not count
 OF_CHANNELS = 4  # columns that every channel has
 FULL_TURN = 2 * torch.pi
 
@@ -150,14 +150,15 @@ COLUMNS = columns(
         ),
         Line(
             "triad_transfer",
-            "<a^2 b> / ((<a^2> + 1e-6) sqrt(<b^2> + 1e-6)), a the waves k < 4 of z, b the others",
+            "<a^2 b> / ((<a^2> + 1e-5) sqrt(<b^2> + 1e-5)), a the waves k < 4 of z, b the others",
             "1",
             "after Kraichnan 1959",
             "fine structure made by the coarse one, quadratically (an energy flux), from its own",
         ),
         Line(
             "equipartition",
-            "correlation of |grad z|^2 and (1 - z^2)^2 over the domain",
+            "<a b> / sqrt((<a^2> + 1e-5) (<b^2> + 1e-5)), a and b the deviations of"
+            " |grad z|^2 / <|grad z|^2> and (1 - z^2)^2 from their means",
             "1",
             "after Ginzburg & Landau 1950",
             "walls between two phases (1) from waves and Gaussian fields (0)",
@@ -184,7 +185,7 @@ COLUMNS = columns(
         ),
         Line(
             "okubo_weiss",
-            "<(s^2 - w^2) / (s^2 + w^2 + 1e-6 g^2)>, s the strain of v, g^2 = <|grad v|^2>",
+            "<(s^2 - w^2) / (s^2 + w^2 + 1e-5 g^2)>, s the strain of v, g^2 = <|grad v|^2>",
             "1",
             "Okubo 1970; Weiss 1991",
             "places that stretch (1) from places that spin (-1), each counted alike",

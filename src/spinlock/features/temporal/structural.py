@@ -182,7 +182,7 @@ COLUMNS = columns(
         ),
         Line(
             "self_similarity",
-            "<(2 [z(x) z(x + r)] + 0.01) / ([z(x)^2] + [z(x + r)^2] + 0.01)>, r = 1/4, [.] an average"
+            "<(2 [z z'] + 0.01) / ([z^2] + [z'^2] + 0.01)>, z' = z(x + r), r = 1/4, [.] an average"
             " with a Gaussian of deviation 1/16, mean of both axes",
             "1",
             "after Wang et al. 2004, SSIM",
