@@ -5,9 +5,9 @@ domain, r_ij = ⟨z_i z_j⟩ and R their matrix. "Mean" goes over the pairs i < 
 that vary count; with fewer than two nothing exists. Channels have no order here, and no scale:
 `participation_ratio` alone knows how their deviations compare.
 
-From three channels, R itself gives three columns (two eigenvalues and the mean determine the three
-r_ij up to order), so that none follows from the others. With two channels |r| is all that R knows,
-and `largest_eigenvalue` and `condition_number` both say it.
+From three channels on, no column follows from the others: of three channels R gives three columns
+(two eigenvalues and the mean determine the r_ij up to order). Of two it gives r alone, which then
+`largest_eigenvalue`, `condition_number` and `correlation_mean` all say.
 """
 
 import math
