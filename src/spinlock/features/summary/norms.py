@@ -36,7 +36,7 @@ NORMS = ("l1", "l2", "linf", "entropy", "tv")
 CUT = 4.0  # cycles per domain, between low and high
 FLOOR = 1e-10  # φ, of a mean square
 EMPTY = 1e-30  # mean square of a field that is zero
-FLAT = 4e-10  # added to a squared gradient of z, 4π² or more in the mean: its root has a slope
+FLAT = 1e-12  # added to a squared gradient of z, 4π² or more in the mean: its root has a slope
 RARE = 1e-20  # added to a power, so that it has a logarithm
 
 
