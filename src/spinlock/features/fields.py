@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from spinlock import fourier
+from spinlock.features.kernels import dot, product
 from spinlock.features.numerics import RESOLUTION
+from spinlock.features.order import ascending
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)  # no slots: cached properties live in __dict__
@@ -45,15 +46,23 @@ class Fields:
     @cached_property
     def power(self) -> Float[Tensor, "*B C M"]:
         """Power of the M waves of the grid in ascending order of k; sums to 1 (Parseval)."""
-        square = self.spectrum.real.square() + self.spectrum.imag.square()
-        square = square.flatten(-2)
+        parts = torch.view_as_real(self.spectrum).square()
+        square = (parts[..., 0] + parts[..., 1]).flatten(-2)
         order = self.modes.order.expand(*square.shape[:-1], -1)
         return square.gather(-1, order) * self.modes.weight
 
     @cached_property
     def gradient(self) -> tuple[Float[Tensor, "*B C H W"], Float[Tensor, "*B C H W"]]:
         """(∂z/∂y, ∂z/∂x) per domain: exact for the series, so that the grid has no say."""
-        return self._apply(self.modes.d_dy), self._apply(self.modes.d_dx)
+        derivative = self.modes.derivative
+        return product(derivative, self.z), product(self.z, derivative.mT)
+
+    @cached_property
+    def structure(self) -> tuple[Float[Tensor, "*B C"], ...]:
+        """Means J_yy, J_xx and J_xy over the domain of J_ij = ∂_i z ∂_j z, the structure tensor."""
+        dy, dx = (part.flatten(-2) for part in self.gradient)
+        pairs = ((dy, dy), (dx, dx), (dx, dy))
+        return tuple(dot(first, second) / first.shape[-1] for first, second in pairs)
 
     @cached_property
     def squared_gradient(self) -> tuple[Float[Tensor, "*B C H W"], Float[Tensor, "*B C H W"]]:
@@ -64,7 +73,8 @@ class Fields:
     @cached_property
     def laplacian(self) -> Float[Tensor, "*B C H W"]:
         """∇²z per domain squared."""
-        return self._apply(self.modes.laplacian)
+        shape = self.z.shape[-2:]
+        return torch.fft.irfft2(self.spectrum * self.modes.laplacian, s=shape, norm="forward")
 
     @cached_property
     def ascending(self) -> Float[Tensor, "*B C HW"]:
@@ -74,9 +84,6 @@ class Fields:
     def masked(self, values: Float[Tensor, "*B C D"]) -> Float[Tensor, "*B C D"]:
         """NaN where the standardized field does not exist."""
         return torch.where(self.defined[..., None], values, torch.nan)
-
-    def _apply(self, multiplier: Complex[Tensor, "H half"]) -> Float[Tensor, "*B C H W"]:
-        return torch.fft.irfft2(self.spectrum * multiplier, s=self.z.shape[-2:], norm="forward")
 
 
 def measure(u: Float[Tensor, "*B C H W"]) -> Fields:
@@ -90,17 +97,23 @@ def measure(u: Float[Tensor, "*B C H W"]) -> Fields:
         raise ValueError(f"features: the grid must be square, got {height}x{width}")
     mean = u.mean((-2, -1))
     v = u - mean[..., None, None]
-    defined = _varies(mean.detach(), v.detach())
+    variance = _mean_square(v)
+    defined = _varies(mean.detach(), variance.detach())
     if not bool(defined.all()):
         v = torch.where(defined[..., None, None], v, _stand_in(v))
-    deviation = v.square().mean((-2, -1)).sqrt()
+        variance = _mean_square(v)
+    deviation = variance.sqrt()
     z = v * deviation.reciprocal()[..., None, None]
     return Fields(u=u, mean=mean, deviation=deviation, defined=defined, z=z)
 
 
-def _varies(mean: Float[Tensor, "*B C"], v: Float[Tensor, "*B C H W"]) -> Bool[Tensor, "*B C"]:
+def _mean_square(v: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B C"]:
+    v = v.flatten(-2)
+    return dot(v, v) / v.shape[-1]
+
+
+def _varies(mean: Float[Tensor, "*B C"], variance: Float[Tensor, "*B C"]) -> Bool[Tensor, "*B C"]:
     """Whether the mean square is finite and v more than the rounding of u; False for NaN."""
-    variance = v.square().mean((-2, -1))
     return (variance > RESOLUTION**2 * mean.square()) & variance.isfinite() & (variance > TINY)
 
 
@@ -112,19 +125,6 @@ def _stand_in(v: Float[Tensor, "*B C H W"]) -> Float[Tensor, "H W"]:
     size = v.shape[-1]
     phase = torch.arange(size, dtype=v.dtype, device=v.device) * (2 * torch.pi / size)
     return phase.cos()[:, None] + (phase + 1).sin()[None, :]
-
-
-def ascending(x: Float[Tensor, "*n M"]) -> Float[Tensor, "*n M"]:
-    """Sort along the last axis.
-
-    NumPy sorts with vector instructions, several times as fast as torch on a CPU. Where a gradient
-    is asked for it finds the order only, and the values are gathered.
-    """
-    if x.device.type != "cpu":
-        return x.sort(-1).values
-    if x.requires_grad:
-        return x.gather(-1, torch.from_numpy(np.argsort(x.detach().numpy(), axis=-1)))
-    return torch.from_numpy(np.sort(x.numpy(), axis=-1))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -143,6 +143,7 @@ class Modes:
     d_dy: Complex[Tensor, "H half"]  # multipliers of the half spectrum
     d_dx: Complex[Tensor, "H half"]
     laplacian: Complex[Tensor, "H half"]
+    derivative: Float[Tensor, "H H"]  # along an axis, per domain: exact for the series
 
     def slice(self, low: float, high: float) -> slice:
         """Places of the waves with low ≤ k < high."""
@@ -175,4 +176,11 @@ def modes(size: int, device: torch.device, dtype: torch.dtype) -> Modes:
         d_dy=(2j * torch.pi * odd_ky).expand(square.shape).to(device, multiplier),
         d_dx=(2j * torch.pi * odd_kx).expand(square.shape).to(device, multiplier),
         laplacian=(-4 * torch.pi**2 * square).to(device, multiplier),
+        derivative=_derivative(odd_kx[0], size).to(device, dtype),
     )
+
+
+def _derivative(k: Float[Tensor, "half"], size: int) -> Float[Tensor, "H H"]:
+    """The matrix that differentiates series of these wavenumbers, from the waves of impulses."""
+    waves = torch.fft.rfft(torch.eye(size, dtype=k.dtype), norm="forward")
+    return torch.fft.irfft(waves * (2j * torch.pi * k), n=size, norm="forward").mT

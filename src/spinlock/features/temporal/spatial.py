@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.features import order
 from spinlock.features.declare import statistic
 from spinlock.features.fields import Fields
+from spinlock.features.kernels import dot
 from spinlock.features.numerics import NOISE, root
 from spinlock.features.temporal.spatial_columns import COLUMNS
 
@@ -17,6 +19,7 @@ SIXTEENTHS = tuple(j / 16 for j in range(17))
 TAILS = (0.01, 0.05, 0.95, 0.99)
 SCALE = 2 * torch.pi  # from radians to cycles per domain
 FLAT = NOISE * SCALE**2  # added to a mean square gradient: that of rounding
+HUGE = 2.0**100  # times a value that is not zero up to rounding, it is more than 2
 ATOM = 1e-6  # deviations; added to a distance of quantiles, which may be zero
 
 
@@ -28,26 +31,31 @@ def compute(fields: Fields) -> Float[Tensor, "*B C 24"]:
     return torch.cat([mean[..., None], fields.masked(shape)], -1)
 
 
-def _mean(x: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B"]:
-    return x.mean((-2, -1))
-
-
 def _moments(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
-    z = fields.z
-    square = z.square()
+    z = fields.z.flatten(-2)
+    square, sign, cells = z * z, _sign(z.detach()), z.shape[-1]
     return {
         "deviation": fields.deviation.log10(),
-        "skewness": _mean(square * z),
-        "kurtosis": _mean(square.square()) - 3,
-        "absolute_deviation": _mean(z.abs()),
-        "crossing_density": _crossings(z),
+        "skewness": dot(square, z) / cells,
+        "kurtosis": dot(square, square) / cells - 3,
+        "absolute_deviation": dot(sign, z) / cells,
+        "crossing_density": _crossings(sign, fields.size),
     }
 
 
-def _crossings(z: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B"]:
-    above = z > 0
-    changes = [(above ^ above.roll(1, axis)).sum((-2, -1)) for axis in (-2, -1)]
-    return (changes[0] + changes[1]).to(z.dtype) / (2 * z.shape[-1])
+def _sign(z: Float[Tensor, "*B M"]) -> Float[Tensor, "*B M"]:
+    """1 where z > 0, else -1: by arithmetic, several times as fast as by comparison."""
+    return (z * HUGE).sub_(1).clamp_(-1, 1)
+
+
+def _crossings(sign: Float[Tensor, "*B M"], size: int) -> Float[Tensor, "*B"]:
+    """From the correlation of the signs of neighbors: sums of whole numbers, so exact."""
+    along_y = dot(sign[..., size:], sign[..., :-size]) + dot(sign[..., :size], sign[..., -size:])
+    # as if all rows were one line, but for the neighbors of the last in each row
+    first, last = sign[..., ::size], sign[..., size - 1 :: size]
+    wrong = (last[..., :-1] * first[..., 1:]).sum(-1)
+    along_x = dot(sign[..., 1:], sign[..., :-1]) - wrong + (last * first).sum(-1)
+    return (2 * size**2 - along_y - along_x) / (4 * size)
 
 
 def quantiles(ascending: Float[Tensor, "*B M"], levels: tuple[float, ...]) -> Float[Tensor, "*B L"]:
@@ -61,7 +69,7 @@ def quantiles(ascending: Float[Tensor, "*B M"], levels: tuple[float, ...]) -> Fl
 
 
 def _order(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
-    found = quantiles(fields.ascending, SIXTEENTHS + TAILS)
+    found = order.quantiles(fields.z.flatten(-2), SIXTEENTHS + TAILS)
     even, tails = found[..., :17], found[..., 17:]
     lower, middle, upper = (even[..., j] for j in (4, 8, 12))
     width = upper - lower + ATOM
@@ -79,32 +87,33 @@ def _order(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
 
 
 def _gradient(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
-    dy, dx = fields.gradient
-    yy, xx = fields.squared_gradient
-    along_y, along_x, cross = _mean(yy), _mean(xx), _mean(dx * dy)
-    square = yy + xx
-    mean_square = along_y + along_x + FLAT
+    z, dy, dx = (part.flatten(-2) for part in (fields.z, *fields.gradient))
+    along_y, along_x, cross = fields.structure
+    square = torch.addcmul(dy * dy, dx, dx)
+    mean_square, cells = along_y + along_x + FLAT, square.shape[-1]
+    fourth = dot(square, square) / cells + FLAT * (2 * mean_square - FLAT)
     return {
         "gradient_scale": mean_square.sqrt().log10() - _log10(SCALE),
-        "gradient_mean": _mean((square + FLAT).sqrt()) / mean_square.sqrt(),
-        "gradient_kurtosis": ((_mean(square.square()) + FLAT**2) / mean_square.square()).log10(),
-        "gradient_maximum": ((square.amax((-2, -1)) + FLAT) / mean_square).sqrt().log10(),
-        "gradient_height": _mean(fields.z * square) / mean_square,
+        "gradient_mean": (square + FLAT).sqrt_().mean(-1) / mean_square.sqrt(),
+        "gradient_kurtosis": (fourth / mean_square.square()).log10(),
+        "gradient_maximum": ((square.amax(-1) + FLAT) / mean_square).sqrt().log10(),
+        "gradient_height": dot(z, square) / cells / mean_square,
         "gradient_anisotropy": root((along_x - along_y).square() + 4 * cross.square())
         / mean_square,
     }
 
 
 def _curvature(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
-    yy, xx = fields.squared_gradient
-    mean_square_gradient = _mean(yy) + _mean(xx) + FLAT
-    square = fields.laplacian.square()
-    mean_square = _mean(square)
-    scale = (mean_square / mean_square_gradient).sqrt()
+    laplacian = fields.laplacian.flatten(-2)
+    square, cells = laplacian * laplacian, laplacian.shape[-1]
+    along_y, along_x, _ = fields.structure
+    mean_square = dot(laplacian, laplacian) / cells
+    scale = (mean_square / (along_y + along_x + FLAT)).sqrt()
+    third, fourth = dot(square, laplacian) / cells, dot(square, square) / cells
     return {
         "laplacian_scale": scale.log10() - _log10(SCALE),
-        "laplacian_skewness": _mean(square * fields.laplacian) / (mean_square * mean_square.sqrt()),
-        "laplacian_kurtosis": (_mean(square.square()) / mean_square.square()).log10(),
+        "laplacian_skewness": third / (mean_square * mean_square.sqrt()),
+        "laplacian_kurtosis": (fourth / mean_square.square()).log10(),
     }
 
 

@@ -8,6 +8,7 @@ the rounding of float32 with a margin, keeps logarithms of empty bands from bein
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from spinlock.features.declare import statistic
 from spinlock.features.fields import Fields, Modes
-from spinlock.features.numerics import NOISE, root, slope, variance
+from spinlock.features.kernels import dot, log, sums
+from spinlock.features.numerics import NOISE, deviation, root, slope
 from spinlock.features.temporal.spectral_columns import BANDS, COLUMNS
 
 ANNULI = (
@@ -33,9 +35,11 @@ ROLL_OFF = 0.85
 def compute(fields: Fields) -> Float[Tensor, "*B C 27"]:
     """The columns of every channel, as in `COLUMNS`; NaN where undefined."""
     modes, power = fields.modes, fields.power
-    log = (power + NOISE).log()
-    found = _bands(power, log, modes) | _disorder(power, log, modes)
-    found |= _peak(power, modes) | _spread(power, modes) | _annuli(power, modes)
+    floored = power + NOISE
+    logarithm = log(floored)
+    shares = sums(power, annuli(modes).starts)
+    found = _bands(shares, power, logarithm, modes) | _disorder(floored, logarithm, modes)
+    found |= _peak(power, modes) | _spread(power, modes) | _annuli(shares, modes)
     return fields.masked(torch.stack([found[statistic(column)] for column in COLUMNS], -1))
 
 
@@ -46,65 +50,80 @@ def slices(modes: Modes, edges: tuple[float, ...]) -> tuple[slice, ...]:
 
 
 def _bands(
-    power: Float[Tensor, "*B M"], log: Float[Tensor, "*B M"], modes: Modes
+    shares: Float[Tensor, "*B A"],
+    power: Float[Tensor, "*B M"],
+    logarithm: Float[Tensor, "*B M"],
+    modes: Modes,
 ) -> dict[str, Float[Tensor, "*B"]]:
-    found = {}
-    for number, band in enumerate(slices(modes, BANDS), 1):
-        inside = power[..., band]
-        share = (_share(inside) + NOISE).log10()
-        maximum = inside.amax(-1) if inside.shape[-1] else share  # NaN
-        found[f"band_{number}_mean"] = share
-        found[f"band_{number}_max"] = (maximum + NOISE).log10() - share
-        found[f"band_{number}_std"] = root(variance(log[..., band])) / math.log(10)
-    return found
+    bands = slices(modes, BANDS)
+    share = (_shares(shares, annuli(modes).bands) + NOISE).log10()
+    absent = torch.full_like(share[..., 0], torch.nan)
+    found = [power[..., band].amax(-1) if band.start < band.stop else absent for band in bands]
+    maximum = (torch.stack(found, -1) + NOISE).log10() - share
+    spread = torch.stack([_variance(logarithm[..., band]) for band in bands], -1)
+    columns = {"mean": share, "max": maximum, "std": root(spread) / math.log(10)}
+    return {
+        f"band_{number}_{name}": values[..., number - 1]
+        for name, values in columns.items()
+        for number in range(1, len(bands) + 1)
+    }
+
+
+def _shares(shares: Float[Tensor, "*B A"], parts: tuple[slice, ...]) -> Float[Tensor, "*B P"]:
+    """Sums over some annuli each; NaN if the grid has none of them."""
+    absent = torch.full_like(shares[..., 0], torch.nan)
+    found = [shares[..., part].sum(-1) if part.start < part.stop else absent for part in parts]
+    return torch.stack(found, -1)
+
+
+def _variance(x: Float[Tensor, "*B m"]) -> Float[Tensor, "*B"]:
+    from_mean = deviation(x)
+    return dot(from_mean, from_mean) / x.shape[-1] if x.shape[-1] else from_mean.mean(-1)
 
 
 def _peak(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
     """The strongest waves: means weighted with the square of the power, no argmax that jumps."""
-    square = power.square()
-    weight = square / square.sum(-1, keepdim=True)
+    square, total = power * power, dot(power, power)
     return {
-        "dominant_wavenumber": (weight * modes.k).sum(-1),
-        "direction_cos": (weight * modes.cos2).sum(-1),
-        "direction_sin": (weight * modes.sin2).sum(-1),
+        "dominant_wavenumber": dot(square, modes.k) / total,
+        "direction_cos": dot(square, modes.cos2) / total,
+        "direction_sin": dot(square, modes.sin2) / total,
     }
 
 
 def _spread(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
     octave = modes.k.log2()
-    from_mean = octave - (power * octave).sum(-1, keepdim=True)
-    along, across = (power * modes.cos2).sum(-1), (power * modes.sin2).sum(-1)
+    from_mean = octave - dot(power, octave)[..., None]
+    along, across = dot(power, modes.cos2), dot(power, modes.sin2)
     return {
-        "centroid": (power * modes.k).sum(-1),
-        "bandwidth": root((power * from_mean.square()).sum(-1)),
+        "centroid": dot(power, modes.k),
+        "bandwidth": root(dot(power, from_mean * from_mean)),
         "anisotropy": root(along.square() + across.square()),
     }
 
 
 def _disorder(
-    power: Float[Tensor, "*B M"], log: Float[Tensor, "*B M"], modes: Modes
+    floored: Float[Tensor, "*B M"], logarithm: Float[Tensor, "*B M"], modes: Modes
 ) -> dict[str, Float[Tensor, "*B"]]:
     """Flatness and entropy over the waves that every grid from 32² on resolves."""
     (resolved,) = slices(modes, (1.0, RESOLVED))
-    p, log = power[..., resolved] + NOISE, log[..., resolved]
+    p, logarithm = floored[..., resolved], logarithm[..., resolved]
     total, waves = p.sum(-1), math.log(p.shape[-1])
     return {
-        "flatness": (log.mean(-1) - total.log() + waves) / math.log(10),
-        "entropy": (total.log() - (p * log).sum(-1) / total) / waves,
+        "flatness": (logarithm.mean(-1) - total.log() + waves) / math.log(10),
+        "entropy": (total.log() - dot(p, logarithm) / total) / waves,
     }
 
 
-def _annuli(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
+def _annuli(shares: Float[Tensor, "*B A"], modes: Modes) -> dict[str, Float[Tensor, "*B"]]:
     known = annuli(modes)
-    share = torch.stack([power[..., annulus].sum(-1) for annulus in known.places], -1)
-    density = share[..., : len(known.waves)] / known.waves + NOISE
-    parts = slices(modes, (1.0, LOW, HIGH, torch.inf))
-    low, mid, high = ((_share(power[..., part]) + NOISE).log10() for part in parts)
+    density = shares[..., : len(known.waves)] / known.waves + NOISE
+    low, mid, high = (_shares(shares, known.parts) + NOISE).log10().unbind(-1)
     return {
         "low_mid_ratio": low - mid,
         "mid_high_ratio": mid - high,
         "slope": slope(density.log10(), known.log_k),
-        "roll_off": _roll_off(share, known.edges),
+        "roll_off": _roll_off(shares, known.edges),
     }
 
 
@@ -112,7 +131,9 @@ def _annuli(power: Float[Tensor, "*B M"], modes: Modes) -> dict[str, Float[Tenso
 class Annuli:
     """The annuli of wavenumber that a grid has."""
 
-    places: tuple[slice, ...]  # of their waves
+    starts: tuple[int, ...]  # places of their first waves
+    bands: tuple[slice, ...]  # the annuli of each band; of length zero where the grid has none
+    parts: tuple[slice, ...]  # the same of low, mid and high
     edges: Float[Tensor, "A+1"]  # their smallest wavenumbers, and the largest of all
     waves: Float[Tensor, "a"]  # number of waves, of those that every grid from 32² on resolves
     log_k: Float[Tensor, "a"]  # log10 of their mean wavenumbers
@@ -121,20 +142,23 @@ class Annuli:
 @lru_cache(maxsize=16)
 def annuli(modes: Modes) -> Annuli:
     """The annuli with at least one wave."""
-    places = tuple(place for place in slices(modes, ANNULI) if place.stop > place.start)
+    places = [place for place in slices(modes, ANNULI) if place.stop > place.start]
     (resolved,) = slices(modes, (1.0, RESOLVED))
     whole = [place for place in places if place.stop <= resolved.stop]
+    starts = tuple(place.start for place in places)
+
+    def inside(edges: tuple[float, ...]) -> tuple[slice, ...]:
+        parts = slices(modes, edges)
+        return tuple(slice(*(bisect_left(starts, at) for at in (p.start, p.stop))) for p in parts)
+
     return Annuli(
-        places=places,
-        edges=modes.k[[*(place.start for place in places), -1]],
+        starts=starts,
+        bands=inside(BANDS),
+        parts=inside((1.0, LOW, HIGH, torch.inf)),
+        edges=modes.k[[*starts, -1]],
         waves=torch.tensor([place.stop - place.start for place in whole]).to(modes.k),
         log_k=torch.stack([modes.k[place].mean() for place in whole]).log10(),
     )
-
-
-def _share(inside: Float[Tensor, "*B m"]) -> Float[Tensor, "*B"]:
-    """Sum of the shares of some waves; NaN if the grid has none of them."""
-    return inside.sum(-1) if inside.shape[-1] else torch.full_like(inside.sum(-1), torch.nan)
 
 
 def _roll_off(share: Float[Tensor, "*B A"], edges: Float[Tensor, "A+1"]) -> Float[Tensor, "*B"]:
