@@ -13,7 +13,7 @@ From three channels on, no column follows from the others: of three channels R g
 import math
 
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from spinlock.features.declare import Laws, Line, columns, statistic
@@ -34,38 +34,39 @@ def compute(fields: Fields) -> Float[Tensor, "*B 1 12"]:
     if z.shape[-3] < 2:
         return z.new_full((*z.shape[:-3], 1, len(COLUMNS)), torch.nan)
     few = defined.sum(-1, keepdim=True) < 2
-    counted = defined | few  # where there is nothing else, the stand-ins
+    counted = (defined | few).double()  # where there is nothing else, the stand-ins
     known = pairs(z.shape[-3], z.device)
-    weight = (counted[..., known.left] & counted[..., known.right]).double()
+    weight = _both(counted, known)
     joint, single = sums(fields)
     found = _dependence(joint, single, known) | _edges(joint, single, known)
     found |= _waves(joint, single, known, slices(fields.modes, BANDS))
     names = [statistic(column) for column in COLUMNS[3:]]
     each = torch.stack([found[name] for name in names], -2) * weight.unsqueeze(-2)
     mean = each.sum(-1) / weight.sum(-1, keepdim=True)
-    matrix = _matrix(joint.r * weight, fields.deviation.double(), counted, known)
-    values = torch.cat([torch.stack(matrix, -1), mean], -1).to(z.dtype)
+    variance = fields.deviation.double().square() * counted
+    matrix = _matrix(joint.r * weight, variance, counted, known)
+    values = torch.cat([matrix, mean], -1).to(z.dtype)
     return torch.where(few, torch.nan, values).unsqueeze(-2)
 
 
 def _matrix(
     r: Float64[Tensor, "*B P"],
-    deviation: Float64[Tensor, "*B C"],
-    counted: Bool[Tensor, "*B C"],
+    variance: Float64[Tensor, "*B C"],
+    counted: Float64[Tensor, "*B C"],
     known: Pairs,
-) -> list[Float64[Tensor, "*B"]]:
+) -> Float64[Tensor, "*B 3"]:
     """Columns of the eigenvalues of R, and of the covariances s_i s_j r_ij.
 
     A channel that does not count correlates with none: it adds an eigenvalue of 1, the mean of the
     others, and moves neither extreme.
     """
-    power = torch.where(counted, deviation, 0).square()
-    off_diagonal = (_both(power, known) * r.square()).sum(-1)
-    participation = power.sum(-1).square() / (power.square().sum(-1) + 2 * off_diagonal)
+    off_diagonal = (_both(variance, known) * r.square()).sum(-1)
+    square = variance.square().sum(-1) + 2 * off_diagonal
     entries = torch.cat([r, torch.ones_like(r[..., :1])], -1)
-    share = extremes(entries[..., known.entry]) / counted.sum(-1, keepdim=True)
+    matrix = entries.index_select(-1, known.entry.flatten()).unflatten(-1, known.entry.shape)
+    share = extremes(matrix) / counted.sum(-1, keepdim=True)
     smallest, largest = (share + FLOOR).log10().unbind(-1)
-    return [share[..., 1], largest - smallest, participation]
+    return torch.stack([share[..., 1], largest - smallest, variance.sum(-1).square() / square], -1)
 
 
 def extremes(matrix: Float64[Tensor, "*B C C"]) -> Float64[Tensor, "*B 2"]:
@@ -81,7 +82,13 @@ def extremes(matrix: Float64[Tensor, "*B C C"]) -> Float64[Tensor, "*B 2"]:
 
 def _both(values: Float64[Tensor, "*n C"], known: Pairs) -> Float64[Tensor, "*n P"]:
     """Products of the values of two channels."""
-    return values[..., known.left] * values[..., known.right]
+    left, right = _ends(values, known)
+    return left * right
+
+
+def _ends(values: Float64[Tensor, "*n C"], known: Pairs) -> tuple[Tensor, Tensor]:
+    """The values of both channels."""
+    return values.index_select(-1, known.left), values.index_select(-1, known.right)
 
 
 def _dependence(joint: Joint, single: Single, known: Pairs) -> ByName:
@@ -102,8 +109,7 @@ def _information(
 
     q = z² − 1 − ⟨z³⟩ z is the parabola that is orthogonal to 1 and to z; `scale` is 1 / √⟨q²⟩.
     """
-    of_both = torch.stack([third, scale])
-    (left, left_scale), (right, right_scale) = of_both[..., known.left], of_both[..., known.right]
+    (left, left_scale), (right, right_scale) = _ends(torch.stack([third, scale]), known)
     r, above = joint.r, joint.left_square - left * joint.r
     a, b = above * left_scale, (joint.right_square - right * joint.r) * right_scale
     c = (joint.squares - 1 - left * joint.right_square - right * above) * left_scale * right_scale

@@ -70,50 +70,50 @@ def sums(fields: Fields) -> tuple[Joint, Single]:
     amplitude = (fields.power[..., resolved] + EMPTY).sqrt()
     waves = _cropped(fields.spectrum)
     found = [
-        [*_of_points(fields, steep, lag), *_of_waves(fields.modes, waves, amplitude, lag)]
+        torch.cat([_of_points(fields, steep, lag), _of_waves(fields.modes, waves, amplitude, lag)])
         for lag in range(1, waves.shape[-2])
     ]
-    joint = torch.cat([torch.stack(part) for part in found], -1).double().unbind()
-    single = torch.stack(_of_channels(fields, steep)).double().unbind()
+    joint = torch.cat(found, -1).double().unbind()
+    single = _of_channels(fields, steep).double().unbind()
     return (
         Joint(**dict(zip(Joint.__slots__, joint, strict=True))),
         Single(**dict(zip(Single.__slots__, single, strict=True))),
     )
 
 
-Parts = list[Float[Tensor, "*B P"]]
-
-
-def _of_points(fields: Fields, steep: Float[Tensor, "*B C M"], lag: int) -> Parts:
+def _of_points(
+    fields: Fields, steep: Float[Tensor, "*B C M"], lag: int
+) -> Float[Tensor, "6 *B C-lag"]:
     """Means over the domain of channels i and i + lag."""
-    cells = steep.shape[-1]
     left, right = _apart(fields.z.flatten(-2), lag)
     (left_y, right_y), (left_x, right_x) = (_apart(d.flatten(-2), lag) for d in fields.gradient)
     left_steep, right_steep = _apart(steep, lag)
     both, dot = left * right, left_y * right_y + left_x * right_x
     products = (both, both * left, both * right, both * both, dot * dot, left_steep * right_steep)
-    return [product.sum(-1) / cells for product in products]
+    return torch.stack([product.sum(-1) for product in products]) / steep.shape[-1]
 
 
 def _of_waves(
     modes: Modes, waves: Float[Tensor, "*B C K"], amplitude: Float[Tensor, "*B C k"], lag: int
-) -> Parts:
+) -> Float[Tensor, "4 *B C-lag"]:
     """Sums over the waves of channels i and i + lag."""
     (left, right), (strong, stronger) = _apart(waves, lag), _apart(amplitude, lag)
     cross = left * right
-    return [(strong * stronger).sum(-1), *((cross * band).sum(-1) for band in _weight(modes))]
+    of_bands = [(cross * band).sum(-1) for band in _weight(modes)]
+    return torch.stack([(strong * stronger).sum(-1), *of_bands])
 
 
 def _apart(x: Float[Tensor, "*B C M"], lag: int) -> tuple[Tensor, Tensor]:
     return x[..., :-lag, :], x[..., lag:, :]
 
 
-def _of_channels(fields: Fields, steep: Float[Tensor, "*B C M"]) -> Parts:
+def _of_channels(fields: Fields, steep: Float[Tensor, "*B C M"]) -> Float[Tensor, "6 *B C"]:
     """Means over the domain, and sums over the waves, of each channel."""
-    z, cells = fields.z.flatten(-2), steep.shape[-1]
+    z = fields.z.flatten(-2)
     square = z * z
-    means = [x.sum(-1) / cells for x in (square * z, square * square, steep)]
-    return means + [fields.power[..., band].sum(-1) for band in slices(fields.modes, BANDS)]
+    means = torch.stack([x.sum(-1) for x in (square * z, square * square, steep)]) / z.shape[-1]
+    bands = [fields.power[..., band].sum(-1) for band in slices(fields.modes, BANDS)]
+    return torch.cat([means, torch.stack(bands)])
 
 
 def _cropped(half_spectrum: Tensor) -> Float[Tensor, "*B M"]:
