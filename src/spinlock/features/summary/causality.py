@@ -15,19 +15,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.features.declare import Laws, Line, columns
-from spinlock.features.numerics import RESOLUTION, root
+from spinlock.features.numerics import root
 from spinlock.features.summary import waves
 from spinlock.features.summary.trajectories import Trajectories
-from spinlock.features.summary.waves import LAGS, Sums, Waves
+from spinlock.features.summary.waves import LAGS, ROUNDING, Sums
 
 ORDERS = (1, 2)  # of the autoregressions
-ROUNDING = 1e-13  # of a mean square: what float32 leaves of it, with a margin
 RIDGE = 1e-13  # added to a unit diagonal: rows may be parallel
 SKEW = 1e-3  # added in quadrature: no third moment of a sample is smaller
 SPEED = 1e-7  # domains per step, added in quadrature: that of rounding
 APERTURE = 1e-6  # of the mean square gradient: stripes have none along them
 MOST = 2**0.5  # bound of the asymmetry (Cauchy-Schwarz)
 STILL = 1e-8  # of the power: the flux of rounding
+
+Y, X, NY, NX, YY, XX, YX, ONE = range(8)  # places of `waves.Waves.moments`
 
 of_fields = waves.of_fields
 
@@ -37,8 +38,7 @@ def compute(trajectories: Trajectories) -> Float[Tensor, "*B 14"]:
     steps, channels, size = trajectories.u.shape[-4:-1]
     # a mean that is not finite makes the trajectory undefined, and has no gradient
     sums = waves.measure(trajectories.numbers["causality"].nan_to_num(), channels, size)
-    known = waves.waves(size, sums.level.device)
-    own = [_asymmetry(sums), _granger(sums), _irreversibility(sums), _flow(sums, known)]
+    own = [_asymmetry(sums), _granger(sums), _irreversibility(sums), _flow(sums)]
     enough = torch.tensor([steps >= needed for needed in STEPS], device=sums.level.device)
     exists = trajectories.series.defined[..., None] & enough
     return torch.where(exists, torch.cat(own, -1), torch.nan)
@@ -48,13 +48,17 @@ def compute(trajectories: Trajectories) -> Float[Tensor, "*B 14"]:
 def _pairs(channels: int, device: torch.device, ordered: bool) -> tuple[Tensor, Tensor]:
     """Places of the first and of the second of each pair of channels."""
     found = permutations(range(channels), 2) if ordered else combinations(range(channels), 2)
-    pairs = torch.tensor(list(found), dtype=torch.long, device=device)
-    return pairs.reshape(-1, 2)[:, 0], pairs.reshape(-1, 2)[:, 1]
+    pairs = torch.tensor(list(found), dtype=torch.long, device=device).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
-def _present(part: Float[Tensor, "*B C"], sums: Sums) -> Bool[Tensor, "*B C"]:
-    """Whether a mean square is more than the rounding of u."""
-    return part > RESOLUTION**2 * sums.level
+@lru_cache(maxsize=16)
+def _rows(channels: int, device: torch.device, order: int) -> tuple[Tensor, Tensor]:
+    """Places in the Gram matrix: the past of a, of b, and d_a, for each ordered pair of these."""
+    a, b = _pairs(channels, device, ordered=True)
+    past = [channel + channels * row for channel in (a, b) for row in range(1, order + 1)]
+    index = torch.stack([*past, a], -1)
+    return index[:, :, None], index[:, None, :]
 
 
 def _over(values: Float[Tensor, "*B n P"], exists: Bool[Tensor, "*B P"]) -> Float[Tensor, "*B 2n"]:
@@ -69,31 +73,28 @@ def _over(values: Float[Tensor, "*B n P"], exists: Bool[Tensor, "*B P"]) -> Floa
 
 def _asymmetry(sums: Sums) -> Float[Tensor, "*B 6"]:
     a, b = _pairs(sums.level.shape[-1], sums.level.device, ordered=False)
-    varies = _present(sums.variance, sums)
-    variance = torch.where(varies, sums.variance, 1)[..., None, :]
-    change = sums.change + ROUNDING * sums.level[..., None, :]
-    change = torch.where(varies[..., None, :], change, 1)
-    scale = change[..., a] * variance[..., b] + change[..., b] * variance[..., a]
+    varies = sums.varies[..., None, :]
+    total = torch.where(varies, sums.square.sum(-1)[..., None, :], 1)
+    change = sums.change + sums.steps * sums.rounding[..., None, :]
+    change = torch.where(varies, change, 1)
+    scale = change[..., a] * total[..., b] + change[..., b] * total[..., a]
     turn = (sums.lagged - sums.lagged.mT)[..., a, b]
-    return _over(turn.abs() / scale.sqrt(), varies[..., a] & varies[..., b])
+    return _over(turn.abs() / scale.sqrt(), sums.varies[..., a] & sums.varies[..., b])
 
 
 def _granger(sums: Sums) -> Float[Tensor, "*B 4"]:
-    channels = sums.level.shape[-1]
-    driven, driver = _pairs(channels, sums.level.device, ordered=True)
-    square, rounding = sums.gram.diagonal(dim1=-2, dim2=-1), ROUNDING * sums.level
-    moves, present = _present(square[..., :channels], sums), _present(sums.power, sums)
-    size = square + rounding.repeat(*(1,) * (rounding.ndim - 1), 3)
-    size = torch.where(size > 0, size, 1)
-    length = size.sqrt()
+    a, b = _pairs(sums.level.shape[-1], sums.level.device, ordered=True)
+    rounding = sums.rounding * max(1, sums.steps - 2)
+    square = sums.gram.diagonal(dim1=-2, dim2=-1) + torch.cat([rounding] * 3, -1)
+    square = torch.where(square > 0, square, 1)
+    length = square.sqrt()
     gram = sums.gram / (length[..., :, None] * length[..., None, :])
-    least = (rounding / size[..., :channels])[..., driven]
+    least = (torch.where(rounding > 0, rounding, 1) / square[..., : rounding.shape[-1]])[..., a]
     ratios = []
     for order in ORDERS:
-        rows = [c + channels * row for c in (driven, driver) for row in range(1, order + 1)]
-        index = torch.stack([*rows, driven], -1)
-        ratios.append(_log_ratio(gram[..., index[:, :, None], index[:, None, :]], least))
-    return _over(torch.stack(ratios, -2), moves[..., driven] & present[..., driver])
+        place = _rows(sums.level.shape[-1], sums.level.device, order)
+        ratios.append(_log_ratio(gram[..., *place], least))
+    return _over(torch.stack(ratios, -2), sums.moves[..., a] & sums.present[..., b])
 
 
 def _log_ratio(gram: Float[Tensor, "*n r r"], least: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -110,29 +111,26 @@ def _log_ratio(gram: Float[Tensor, "*n r r"], least: Float[Tensor, "*n"]) -> Flo
 
 
 def _irreversibility(sums: Sums) -> Float[Tensor, "*B 2"]:
-    activity = sums.gram.diagonal(dim1=-2, dim2=-1)[..., : sums.level.shape[-1]]
-    exists = _present(activity, sums)[..., None, :]
-    square = sums.third[..., :2, :] + ROUNDING * sums.level[..., None, :]
-    square = torch.where(exists, square, 1)
-    skewness = torch.where(exists, sums.third[..., 2:, :] / (square * square.sqrt()), 0)
-    count = exists.sum(-1).clamp(min=1)
-    size = skewness[..., :1, :].square().sum(-1) / count
-    found = torch.cat([(size + SKEW**2).log10() / 2, skewness[..., 1:, :].sum(-1) / count], -1)
-    return torch.where(exists.any(-1), found, torch.nan)
+    moves = sums.moves[..., None, :]
+    square = torch.where(moves, sums.third[..., :2, :] + ROUNDING, 1)
+    skewness = torch.where(moves, sums.third[..., 2:, :] / (square * square.sqrt()), 0)
+    count = moves.sum(-1).clamp(min=1)
+    size = (skewness[..., :1, :].square().sum(-1) / count + SKEW**2).log10() / 2
+    found = torch.cat([size, skewness[..., 1:, :].sum(-1) / count], -1)
+    return torch.where(moves.any(-1), found, torch.nan)
 
 
-def _flow(sums: Sums, known: Waves) -> Float[Tensor, "*B 2"]:
-    flux, middle, power = sums.transport.unbind(-2)
-    exists = _present(sums.power, sums).any(-1)
-    y, x = known.vector
-    edge = APERTURE * (power * (y * y + x * x)).sum(-1)
-    yy, xx = ((middle * k * k).sum(-1) + edge for k in (y, x))
-    yx, by, bx = (middle * y * x).sum(-1), (flux * y).sum(-1), (flux * x).sum(-1)
+def _flow(sums: Sums) -> Float[Tensor, "*B 2"]:
+    flux, size, middle, power = sums.transport.unbind(-2)
+    exists = sums.present.any(-1)
+    edge = APERTURE * (power[..., YY] + power[..., XX])
+    yy, xx, yx = middle[..., YY] + edge, middle[..., XX] + edge, middle[..., YX]
     determinant = torch.where(exists, yy * xx - yx * yx, 1)
+    by, bx = flux[..., Y], flux[..., X]
     square = (xx * by - yx * bx).square() + (yy * bx - yx * by).square()
     speed = (square / determinant.square() + SPEED**2).log10() / 2
-    net = root(sum((flux * n).sum(-1).square() for n in known.direction))
-    total = torch.where(exists, flux.abs().sum(-1) + STILL * power.sum(-1), 1)
+    net = root(flux[..., NY].square() + flux[..., NX].square())
+    total = torch.where(exists, size[..., ONE] + STILL * power[..., ONE], 1)
     return torch.where(exists[..., None], torch.stack([speed, net / total], -1), torch.nan)
 
 
@@ -141,7 +139,10 @@ def _pair_lines() -> Iterator[Line]:
         "|S_ab - S_ba| / sqrt(S_a s_b^2 + S_b s_a^2), S_ab = sum_t <x_a(t + {0}) x_b(t)> / T,"
         " S_a = sum_t <(x_a(t + {0}) - x_a(t))^2> / T + e"
     )
-    granger = "ln((R + e) / (R' + e)), R what {} of a leave of <d_a(t)^2>, R' what those of b too"
+    granger = (
+        "ln((R + e) / (R' + e)), R what least squares on {} of a leave of <d_a(t)^2>, R' on those"
+        " of a and b, t = 2 ... T - 1, ridge 1e-13"
+    )
     follow = "one channel follows another by {} steps, apart from moving together"
     drive = "one channel's pattern tells what another does next, {}"
     known = {1: "v(t)", 2: "v(t) and d(t - 1)"}

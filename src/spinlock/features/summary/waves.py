@@ -4,25 +4,25 @@ v_a(t) is the part of channel a with wavenumbers 1 ≤ k < 8 (below the Nyquist 
 that has less), x_a = v_a minus its mean over the steps, place by place, d_a(t) = v_a(t + 1) −
 v_a(t); ⟨·⟩ is the mean over domain and steps. Means over space are sums over waves (Parseval), so
 the waves of each field, already transformed, are all that is needed: the grid has no say, and no
-pass over the fields is made. All in float64.
+pass over the fields is made. Products are summed in float64.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import pad
 
 from spinlock.features.fields import Fields, modes
+from spinlock.features.numerics import RESOLUTION
 
 BAND = 8.0  # cycles per domain
 COARSE = 5.0  # of the third moments
 POINTS = 13  # per axis: three waves with components of at most 4 do not alias into the mean
 LAGS = (1, 2, 3)
+ROUNDING = 1e-13  # of a mean square: what float32 leaves of it, with a margin
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -30,52 +30,81 @@ class Waves:
     """The M waves with 1 ≤ k < 8 of a grid, in ascending order of k; m of them have k < 5."""
 
     place: slice  # among all
-    vector: Float[Tensor, "2 M"]  # radians per domain, (y, x)
-    direction: Float[Tensor, "2 M"]  # of length 1
-    coarse: Float[Tensor, "2m P"]  # from √2 (Re, Im) of the first waves to values at points
+    moments: Float[Tensor, "M 8"]  # y, x, y / k, x / k, yy, xx, yx and 1; k = (y, x), radians
+    coarse: Float[Tensor, "2m P"]  # from √2 Re and √2 Im of the first m waves to values at points
 
 
 @lru_cache(maxsize=16)
-def waves(size: int, device: torch.device) -> Waves:
-    """The waves of a grid of size²."""
+def waves(size: int, device: torch.device, dtype: torch.dtype) -> Waves:
+    """The waves of a grid of size²; `dtype` is that of `coarse`."""
     known = modes(size, torch.device("cpu"), torch.float64)
     place = known.slice(1.0, min(BAND, size / 2))
-    slopes = (known.d_dy, known.d_dx)
-    vector = torch.stack([slope.imag.flatten()[known.order[place]] for slope in slopes])
-    few = vector[:, : known.slice(1.0, min(COARSE, size / 2)).stop, None, None]
+    y, x = (step.imag.flatten()[known.order[place]] for step in (known.d_dy, known.d_dx))
+    k = 2 * torch.pi * known.k[place]
+    few = known.slice(1.0, min(COARSE, size / 2)).stop
     points = torch.arange(POINTS, dtype=torch.float64) / POINTS
-    phase = few[0] * points[:, None] + few[1] * points
-    shapes = math.sqrt(2) * torch.stack([phase.cos(), -phase.sin()], 1)
-    return Waves(
-        place=place,
-        vector=vector.to(device),
-        direction=(vector / (2 * torch.pi * known.k[place])).to(device),
-        coarse=shapes.reshape(2 * few.shape[1], POINTS**2).to(device),
-    )
+    phase = y[:few, None, None] * points[:, None] + x[:few, None, None] * points
+    shapes = math.sqrt(2) * torch.cat([phase.cos(), -phase.sin()])
+    moments = torch.stack([y, x, y / k, x / k, y * y, x * x, y * x, torch.ones_like(k)], -1)
+    coarse = shapes.flatten(1).to(device, dtype)
+    return Waves(place=place, moments=moments.to(device), coarse=coarse)
 
 
 def of_fields(fields: Fields) -> Float[Tensor, "B K"]:
-    """Of each channel √2 (Re, Im) of the waves of z, 0 where z is undefined; deviation; mean."""
-    order = fields.modes.order[waves(fields.size, fields.z.device).place]
-    found = fields.spectrum.flatten(-2).index_select(-1, order)
-    parts = torch.where(fields.defined[..., None, None], torch.view_as_real(found), 0)
-    deviation = torch.where(fields.defined, fields.deviation, 0)
-    scaled = parts.flatten(-2) * math.sqrt(2)
-    return torch.cat([scaled, deviation[..., None], fields.mean[..., None]], -1).flatten(-2)
+    """Of each channel √2 Re and √2 Im of the waves of z, 0 if undefined; its deviation; mean."""
+    order = fields.modes.order[waves(fields.size, fields.z.device, fields.z.dtype).place]
+    factor = torch.where(fields.defined, math.sqrt(2), 0.0).to(fields.z.dtype)
+    found = fields.spectrum.flatten(-2).index_select(-1, order) * factor[..., None]
+    rest = torch.stack([torch.where(fields.defined, fields.deviation, 0), fields.mean], -1)
+    return torch.cat([found.real, found.imag, rest], -1).flatten(-2)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)  # no slots: cached properties live in __dict__
 class Sums:
-    """Of some trajectories; 0 where there are too few steps."""
+    """Of some trajectories; ⟨·⟩ includes the steps where t is not named, sum_t does not divide."""
 
     level: Float[Tensor, "*B C"]  # ⟨u²⟩
-    power: Float[Tensor, "*B C"]  # ⟨v²⟩
-    variance: Float[Tensor, "*B C"]  # ⟨x²⟩
-    lagged: Float[Tensor, "*B 3 C C"]  # sum over t of ⟨x_a(t + l) x_b(t)⟩, over T; l = 1, 2, 3
-    change: Float[Tensor, "*B 3 C"]  # sum over t of ⟨(x_a(t + l) − x_a(t))²⟩, over T
-    gram: Float[Tensor, "*B 3C 3C"]  # ⟨·⟩ of products of d_a(t), v_a(t) and d_a(t − 1)
-    third: Float[Tensor, "*B 4 C"]  # of k < 5: ⟨x²⟩, ⟨d²⟩, ⟨x(t + 1) x(t) d(t)⟩, ⟨d³⟩
-    transport: Float[Tensor, "*B 3 M"]  # of each wave of z, see `_transport`
+    power: Float[Tensor, "*B C T"]  # ⟨v_a(t)²⟩
+    square: Float[Tensor, "*B C T"]  # ⟨x_a(t)²⟩
+    lagged: Float[Tensor, "*B 3 C C"]  # sum_t ⟨x_a(t + l) x_b(t)⟩, l = 1, 2, 3
+    gram: Float[Tensor, "*B 3C 3C"]  # sum_t of products of d_a(t), v_a(t) and d_a(t − 1)
+    third: Float[Tensor, "*B 4 C"]  # of k < 5 and u / √⟨u²⟩: ⟨x²⟩, ⟨d²⟩, ⟨x(t + 1) x(t) d(t)⟩, ⟨d³⟩
+    transport: Float[Tensor, "*B 4 8"]  # of z, see `_transport`
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.square.shape[-1]
+
+    @cached_property
+    def rounding(self) -> Float[Tensor, "*B C"]:
+        """What rounding leaves of a mean square."""
+        return ROUNDING * self.level
+
+    @cached_property
+    def present(self) -> Bool[Tensor, "*B C"]:
+        """Whether ⟨v²⟩ is more than rounding."""
+        return self._seen(self.power.mean(-1))
+
+    @cached_property
+    def varies(self) -> Bool[Tensor, "*B C"]:
+        """Whether ⟨x²⟩ is more than rounding."""
+        return self._seen(self.square.mean(-1))
+
+    @cached_property
+    def moves(self) -> Bool[Tensor, "*B C"]:
+        """Whether ⟨d²⟩ is more than rounding, first step apart."""
+        square = self.gram.diagonal(dim1=-2, dim2=-1)[..., : self.level.shape[-1]]
+        return self._seen(square / max(1, self.steps - 2))
+
+    @cached_property
+    def change(self) -> Float[Tensor, "*B 3 C"]:
+        """sum_t ⟨(x_a(t + l) − x_a(t))²⟩, l = 1, 2, 3."""
+        ends = [(self.square[..., lag:] + self.square[..., :-lag]).sum(-1) for lag in LAGS]
+        return torch.stack(ends, -2) - 2 * self.lagged.diagonal(dim1=-2, dim2=-1)
+
+    def _seen(self, part: Float[Tensor, "*B C"]) -> Bool[Tensor, "*B C"]:
+        return part > RESOLUTION**2 * self.level
 
 
 def measure(numbers: Float[Tensor, "*B T K"], channels: int, size: int) -> Sums:
@@ -86,78 +115,72 @@ def measure(numbers: Float[Tensor, "*B T K"], channels: int, size: int) -> Sums:
         channels: C.
         size: cells per axis of the fields.
     """
-    known = waves(size, numbers.device)
     steps, width = numbers.shape[-2:]
     each = numbers.reshape(-1, steps, channels, width // channels)
-    return _stack([_of_one(one, known) for one in each], numbers.shape[:-2])
+    known = waves(size, numbers.device, numbers.dtype)
+    parts = [_of_one(one.transpose(0, 1), known) for one in each]
+    stacked = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
+    return Sums(
+        **{name: x.reshape(*numbers.shape[:-2], *x.shape[1:]) for name, x in stacked.items()}
+    )
 
 
-def _stack(parts: Sequence[Sums], batch: Sequence[int]) -> Sums:
-    names = [field.name for field in fields(Sums)]
-    stacked = {name: torch.stack([getattr(part, name) for part in parts]) for name in names}
-    return Sums(**{name: x.reshape(*batch, *x.shape[1:]) for name, x in stacked.items()})
-
-
-def _of_one(numbers: Float[Tensor, "T C K"], known: Waves) -> Sums:
-    by_channel = numbers.transpose(0, 1)
-    z = by_channel[..., :-2].to(torch.float64, memory_format=torch.contiguous_format)
-    scale, mean = by_channel[..., -2].double(), by_channel[..., -1].double()
-    v, z_square = z * scale[..., None], z.square()
+def _of_one(numbers: Float[Tensor, "C T K"], known: Waves) -> dict[str, Tensor]:
+    z = numbers[..., :-2].contiguous().double()
+    deviation, mean = numbers[..., -2].double(), numbers[..., -1].double()
+    level = (deviation.square() + mean.square()).mean(-1)
+    v, square = z * deviation[..., None], z.square()
     x, d = v - v.mean(1, keepdim=True), v.diff(dim=1)
     rows = torch.cat([d[:, 1:], v[:, 1:-1], d[:, :-1]])
-    lagged, change = _lagged(x)
-    coarse = x[..., : len(known.coarse)].to(numbers.dtype)
-    return Sums(
-        level=(scale.square() + mean.square()).mean(-1),
-        power=(z_square.sum(-1) * scale.square()).mean(-1),
-        variance=change[0],
-        lagged=lagged,
-        change=change[1:],
-        gram=_products(rows, rows) / max(1, rows.shape[1]),
-        third=_third_moments(coarse, known.coarse.to(numbers.dtype)),
-        transport=_transport(z, z_square, scale > 0),
-    )
+    unit = torch.where(level > 0, level, 1).rsqrt()
+    return {
+        "level": level,
+        "power": square.sum(-1) * deviation.square(),
+        "square": x.square().sum(-1),
+        "lagged": torch.stack([_products(x[:, lag:], x[:, :-lag]) for lag in LAGS]),
+        "gram": _products(rows, rows),
+        "third": _third_moments(_low(x, unit, known.coarse)),
+        "transport": _transport(z, square, deviation > 0) @ known.moments,
+    }
 
 
 def _products(a: Float[Tensor, "i n W"], b: Float[Tensor, "j n W"]) -> Float[Tensor, "i j"]:
     return a.flatten(1) @ b.flatten(1).T
 
 
-def _lagged(x: Float[Tensor, "C T W"]) -> tuple[Float[Tensor, "3 C C"], Float[Tensor, "4 C"]]:
-    """Products at lags, and ⟨x²⟩ and the squares of changes over lags; sums over t, over T."""
-    steps = x.shape[1]
-    products = torch.stack([_products(x[:, lag:], x[:, :-lag]) for lag in LAGS]) / steps
-    square = x.square().sum(-1) / steps
-    ends = [(square[:, lag:] + square[:, :-lag]).sum(-1) for lag in LAGS]
-    change = torch.stack(ends) - 2 * products.diagonal(dim1=-2, dim2=-1)
-    return products, torch.cat([square.sum(-1)[None], change])
+def _low(
+    x: Float[Tensor, "C T W"], unit: Float[Tensor, "C"], to_points: Float[Tensor, "w P"]
+) -> Float[Tensor, "C T P"]:
+    """Values at the points of what the first waves make up, times the unit of each channel."""
+    parts = x.unflatten(-1, (2, -1))[..., : len(to_points) // 2].flatten(-2)
+    return (parts * unit[:, None, None]).to(to_points.dtype) @ to_points
 
 
-def _third_moments(x: Float[Tensor, "C T w"], to_points: Float[Tensor, "w P"]) -> Tensor:
-    points = x @ to_points
-    d = points.diff(dim=1)
-    rise, cube = points[:, 1:] * points[:, :-1] * d, d * d * d
-    second = [_mean(part.double().square()) * part.shape[-1] for part in (x, x.diff(dim=1))]
-    return torch.stack([*second, _mean(rise), _mean(cube)])
-
-
-def _mean(x: Float[Tensor, "C n P"]) -> Float[Tensor, "C"]:
-    """Mean over steps and points, 0 if there is none."""
-    return x.sum((-2, -1), dtype=torch.float64) / max(1, x[0].numel())
+def _third_moments(x: Float[Tensor, "C T P"]) -> Float[Tensor, "4 C"]:
+    d = x.diff(dim=1)
+    square = d * d
+    products = [x * x, square, x[:, 1:] * x[:, :-1] * d, square * d]
+    sums = [part.flatten(1).sum(-1) / max(1, part[0].numel()) for part in products]
+    return torch.stack(sums).double()
 
 
 def _transport(
     z: Float[Tensor, "C T W"], square: Float[Tensor, "C T W"], exists: Bool[Tensor, "C T"]
-) -> Float[Tensor, "3 M"]:
-    """Sums over channels and steps of Im z* z', |z + z'|² / 4 and (|z|² + |z'|²) / 2.
+) -> Float[Tensor, "4 M"]:
+    """Flux f = sum Im z* z', |f|, sum |z + z'|² / 4 and sum |z|² of each wave.
 
-    z = z(t) and z' = z(t + 1) are the amplitudes of a wave, where the fields of both steps exist.
+    Sums over channels and steps; z = z(t) and z' = z(t + 1) are the amplitudes of the wave, where
+    the fields of both steps exist.
     """
     both = (exists[:, 1:] & exists[:, :-1]).to(z)
-    weight = (pad(both, (0, 1)) + pad(both, (1, 0))) / 2
-    power = weight.flatten() @ square.flatten(0, 1)
-    amplitude = torch.view_as_complex(z.unflatten(-1, (-1, 2)))
-    cross = torch.view_as_real(amplitude[:, :-1].conj() * amplitude[:, 1:])
-    real, imaginary = (both.flatten() @ cross.flatten(0, 1).flatten(1)).unflatten(-1, (-1, 2)).T
-    power = power.unflatten(-1, (-1, 2)).sum(-1)
-    return torch.stack([imaginary, (power + real) / 2, power])
+    before, after = z[:, :-1], z[:, 1:]
+    real, imaginary = before.tensor_split(2, -1)
+    next_real, next_imaginary = after.tensor_split(2, -1)
+    flux = _weighted(both, real * next_imaginary) - _weighted(both, imaginary * next_real)
+    middle = _weighted(both, (before + after).square()).unflatten(0, (2, -1)).sum(0) / 4
+    power = square.flatten(0, 1).sum(0).unflatten(0, (2, -1)).sum(0)
+    return torch.stack([flux, flux.abs(), middle, power])
+
+
+def _weighted(weight: Float[Tensor, "C n"], x: Float[Tensor, "C n M"]) -> Float[Tensor, "M"]:
+    return weight.flatten() @ x.flatten(0, 1)
