@@ -8,6 +8,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from spinlock.features.fields import Fields, Modes
+from spinlock.features.kernels import dot
 from spinlock.features.temporal.spectral import HIGH, LOW, RESOLVED, slices
 
 BANDS = (1.0, LOW, HIGH, RESOLVED)  # edges of the bands low, mid and high
@@ -64,8 +65,8 @@ class Single:
 
 def sums(fields: Fields) -> tuple[Joint, Single]:
     """The sums of every pair and of every channel, of two or more."""
-    along_y, along_x = fields.squared_gradient
-    steep = (along_y + along_x).flatten(-2)
+    dy, dx = (part.flatten(-2) for part in fields.gradient)
+    steep = torch.addcmul(dy * dy, dx, dx)
     (resolved,) = slices(fields.modes, BANDS[:1] + BANDS[-1:])
     amplitude = (fields.power[..., resolved] + EMPTY).sqrt()
     waves = _cropped(fields.spectrum)
@@ -74,7 +75,7 @@ def sums(fields: Fields) -> tuple[Joint, Single]:
         for lag in range(1, waves.shape[-2])
     ]
     joint = torch.cat(found, -1).double().unbind()
-    single = _of_channels(fields, steep).double().unbind()
+    single = _of_channels(fields).double().unbind()
     return (
         Joint(**dict(zip(Joint.__slots__, joint, strict=True))),
         Single(**dict(zip(Single.__slots__, single, strict=True))),
@@ -87,33 +88,34 @@ def _of_points(
     """Means over the domain of channels i and i + lag."""
     left, right = _apart(fields.z.flatten(-2), lag)
     (left_y, right_y), (left_x, right_x) = (_apart(d.flatten(-2), lag) for d in fields.gradient)
-    left_steep, right_steep = _apart(steep, lag)
-    both, dot = left * right, left_y * right_y + left_x * right_x
-    products = (both, both * left, both * right, both * both, dot * dot, left_steep * right_steep)
-    return torch.stack([product.sum(-1) for product in products]) / steep.shape[-1]
+    both, along = left * right, torch.addcmul(left_y * right_y, left_x, right_x)
+    operands = ((left, right), (both, left), (both, right), (both, both), (along, along))
+    found = [dot(x, y) for x, y in (*operands, _apart(steep, lag))]
+    return torch.stack(found) / steep.shape[-1]
 
 
 def _of_waves(
     modes: Modes, waves: Float[Tensor, "*B C K"], amplitude: Float[Tensor, "*B C k"], lag: int
 ) -> Float[Tensor, "4 *B C-lag"]:
     """Sums over the waves of channels i and i + lag."""
-    (left, right), (strong, stronger) = _apart(waves, lag), _apart(amplitude, lag)
+    left, right = _apart(waves, lag)
     cross = left * right
-    of_bands = [(cross * band).sum(-1) for band in _weight(modes)]
-    return torch.stack([(strong * stronger).sum(-1), *of_bands])
+    of_bands = [dot(cross, band) for band in _weight(modes)]
+    return torch.stack([dot(*_apart(amplitude, lag)), *of_bands])
 
 
 def _apart(x: Float[Tensor, "*B C M"], lag: int) -> tuple[Tensor, Tensor]:
     return x[..., :-lag, :], x[..., lag:, :]
 
 
-def _of_channels(fields: Fields, steep: Float[Tensor, "*B C M"]) -> Float[Tensor, "6 *B C"]:
+def _of_channels(fields: Fields) -> Float[Tensor, "6 *B C"]:
     """Means over the domain, and sums over the waves, of each channel."""
     z = fields.z.flatten(-2)
     square = z * z
-    means = torch.stack([x.sum(-1) for x in (square * z, square * square, steep)]) / z.shape[-1]
+    along_y, along_x, _ = fields.structure
+    moments = [dot(square, x) / z.shape[-1] for x in (z, square)]
     bands = [fields.power[..., band].sum(-1) for band in slices(fields.modes, BANDS)]
-    return torch.cat([means, torch.stack(bands)])
+    return torch.stack([*moments, along_y + along_x, *bands])
 
 
 def _cropped(half_spectrum: Tensor) -> Float[Tensor, "*B M"]:
