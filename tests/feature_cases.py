@@ -9,8 +9,10 @@ from torch import Tensor
 from spinlock import randomness
 from spinlock.features import names
 
-TEMPORAL = [name.removeprefix("temporal.") for name in names.names("temporal")]
-SUMMARY = [name.removeprefix("summary.temporal.") for name in names.names("summary")]
+OF_FIELDS = ("spatial", "spectral")  # of TEMPORAL: what one channel has by itself
+OF_PATHS = ("temporal",)  # of SUMMARY
+TEMPORAL = [name.removeprefix("temporal.") for name in names.names("temporal", OF_FIELDS)]
+SUMMARY = [name.removeprefix("summary.temporal.") for name in names.names("summary", OF_PATHS)]
 
 
 def noise(seed: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal, stats
 
-from feature_cases import SUMMARY, breathing, noise, relaxing, smooth
+from feature_cases import OF_PATHS, SUMMARY, breathing, noise, relaxing, smooth
 from spinlock.features import declare, extract, names
 from spinlock.features.summary import temporal, temporal_columns
 
@@ -18,9 +18,14 @@ time = torch.arange(STEPS + 1, dtype=torch.float64)
 seeds = st.integers(0, 2**31)
 
 
+def columns(frames):
+    """Columns of trajectories [*B, T + 1, C, H, W] with their u_0."""
+    return extract.summary(frames[..., 1:, :, :, :], frames[..., 0, :, :, :], OF_PATHS)
+
+
 def describe(frames):
     """Columns by name of a trajectory [T + 1, C, H, W] with its u_0."""
-    found = extract.summary(frames[1:], frames[0])
+    found = columns(frames)
     return dict(zip(SUMMARY, found.tolist(), strict=True))
 
 
@@ -36,7 +41,7 @@ def walk(seed):
 
 def test_there_are_36_documented_columns():
     assert len(set(SUMMARY)) == 36
-    assert all(c.formula and c.unit and c.source for c in names.columns("summary"))
+    assert all(c.formula and c.unit and c.source for c in names.columns("summary", OF_PATHS))
 
 
 def test_the_functions_stand_in_the_order_of_the_columns():
@@ -187,7 +192,7 @@ def test_bursts_are_the_gini_coefficient_of_activity():
 @given(seed=seeds, steps=st.sampled_from([16, 24, 64]))
 def test_random_trajectories_have_every_column(seed, steps):
     frames = relaxing(seed % 1000, steps, 0.9, 0.1)
-    found = extract.summary(frames[:, 1:], frames[:, 0])
+    found = columns(frames)
     assert found.dtype == torch.float32
     assert found.isfinite().all()
 
@@ -197,7 +202,7 @@ def test_random_trajectories_have_every_column(seed, steps):
 )
 def test_what_needs_more_steps_is_missing_and_nothing_else(steps, missing):
     frames = relaxing(1, steps, 0.9, 0.1)
-    found = extract.summary(frames[:, 1:], frames[:, 0])
+    found = columns(frames)
     assert int(found.isnan().sum()) == missing
     assert not found.isinf().any()
 
@@ -233,8 +238,6 @@ def test_constant_fields_have_no_variance_and_zero_fields_nothing():
 @given(seed=seeds)
 def test_nothing_depends_on_origin_scale_or_sign(seed):
     frames = relaxing(seed % 1000, 16, 0.8, 0.3).double()
-    still = extract.summary(frames[:, 1:], frames[:, 0])
+    still = columns(frames)
     moved = -3 * frames.roll((3, 5), (-2, -1)).rot90(1, (-2, -1))
-    torch.testing.assert_close(
-        extract.summary(moved[:, 1:], moved[:, 0]), still, rtol=1e-6, atol=1e-6
-    )
+    torch.testing.assert_close(columns(moved), still, rtol=1e-6, atol=1e-6)

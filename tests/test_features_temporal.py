@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from feature_cases import TEMPORAL, noise, smooth, wave
+from feature_cases import OF_FIELDS, TEMPORAL, noise, smooth, wave
 from spinlock.features import extract, fields, names
 
 SIGNED = {"spectral.direction_cos", "spectral.direction_sin"}  # they turn with the field
@@ -17,9 +17,13 @@ DIMENSIONAL = {"spatial.mean", "spatial.deviation"}
 seeds = st.integers(0, 2**31)
 
 
+def columns(u):
+    return extract.temporal(u, OF_FIELDS)
+
+
 def describe(u):
     """Columns by name of fields [B, C, H, W]."""
-    found = extract.temporal(u[:, None])[:, 0]
+    found = columns(u[:, None])[:, 0]
     return dict(zip(TEMPORAL, found.unbind(-1), strict=True))
 
 
@@ -35,7 +39,7 @@ def test_there_are_24_and_27_documented_columns():
     assert len(names.names("temporal", ["spatial"])) == 24
     assert len(names.names("temporal", ["spectral"])) == 27
     assert len(set(TEMPORAL)) == 51
-    assert all(c.formula and c.unit and c.source for c in names.columns("temporal"))
+    assert all(c.formula and c.unit and c.source for c in names.columns("temporal", OF_FIELDS))
 
 
 @given(seed=seeds)
@@ -165,8 +169,8 @@ def test_the_power_of_the_waves_sums_to_one(seed, size):
 @given(seed=seeds, dy=st.integers(0, 31), dx=st.integers(0, 31))
 def test_nothing_depends_on_the_origin(seed, dy, dx):
     u = smooth(seed, (2, 3), 32)
-    moved = extract.temporal(u.roll((dy, dx), (-2, -1)))
-    torch.testing.assert_close(moved, extract.temporal(u), rtol=1e-6, atol=1e-6)
+    moved = columns(u.roll((dy, dx), (-2, -1)))
+    torch.testing.assert_close(moved, columns(u), rtol=1e-6, atol=1e-6)
 
 
 @given(seed=seeds)
@@ -230,10 +234,10 @@ def test_a_constant_field_has_a_mean_and_nothing_else():
 def test_a_constant_channel_does_not_count():
     u = noise(3, (1, 3, 32, 32))
     u[:, 1] = 4.0
-    partly, rest = extract.temporal(u), extract.temporal(u[:, [0, 2]])
+    partly, rest = columns(u), columns(u[:, [0, 2]])
     torch.testing.assert_close(partly[:, 1:], rest[:, 1:])
 
 
 def test_a_square_grid_is_required():
     with pytest.raises(ValueError, match="square"):
-        extract.temporal(torch.zeros(1, 3, 16, 8))
+        columns(torch.zeros(1, 3, 16, 8))
