@@ -25,11 +25,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from spinlock import fourier
 from spinlock.features.fields import Fields, Modes
+from spinlock.features.kernels import dot, log, product
 
 VERSIONS = ("raw", "low", "high")
 NORMS = ("l1", "l2", "linf", "entropy", "tv")
@@ -86,11 +86,12 @@ def _versions(fields: Fields, scaled: Scaled) -> Iterator[Version]:
     power = _power(fields, scaled.weight)
     whole = torch.cat([scaled.mean.square().mean(-1, keepdim=True), power], -1)
     first = fields.modes.slice(0, CUT).stop
-    length, low_length, high_length = _lengths(fields)
-    yield Version(mean=scaled.mean, z=fields.z, length=length, power=whole)
-    low = _low_pass(fields, _multipliers(fields.modes).value)
-    yield Version(mean=None, z=low, length=low_length, power=power[:, :first])
-    yield Version(mean=None, z=fields.z - low, length=high_length, power=power[:, first:])
+    dy, dx = fields.gradient
+    low, low_y, low_x = _low_pass(fields)
+    yield Version(mean=scaled.mean, z=fields.z, length=_length(dy, dx), power=whole)
+    yield Version(mean=None, z=low, length=_length(low_y, low_x), power=power[:, :first])
+    length = _length(dy - low_y, dx - low_x)
+    yield Version(mean=None, z=fields.z - low, length=length, power=power[:, first:])
 
 
 def _power(fields: Fields, weight: Float[Tensor, "B C"]) -> Float[Tensor, "B M"]:
@@ -100,20 +101,8 @@ def _power(fields: Fields, weight: Float[Tensor, "B C"]) -> Float[Tensor, "B M"]
     return sum(others, first) / weight.shape[-1]
 
 
-def _lengths(fields: Fields) -> Iterator[Float[Tensor, "B C"]]:
-    """Mean length of the gradient of z and of its low and high versions, channel by channel."""
-    yy, xx = fields.squared_gradient
-    yield _root_mean(yy + xx)
-    multipliers = _multipliers(fields.modes)
-    low_y, low_x = (_low_pass(fields, part) for part in (multipliers.d_dy, multipliers.d_dx))
-    yield _root_mean(low_y.square().add_(low_x.square()))
-    dy, dx = fields.gradient
-    yield _root_mean((dy - low_y).square().add_((dx - low_x).square()))
-
-
-def _root_mean(square: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
-    """Mean of the root, in the memory of the argument."""
-    return _mean(square.add_(FLAT).sqrt_())
+def _length(dy: Float[Tensor, "B C H W"], dx: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
+    return _mean(dy.square().add_(dx.square()).add_(FLAT).sqrt_())
 
 
 def _norms(version: Version, weight: Float[Tensor, "B C"]) -> Iterator[Float[Tensor, "B"]]:
@@ -127,10 +116,10 @@ def _norms(version: Version, weight: Float[Tensor, "B C"]) -> Iterator[Float[Ten
         v = v + (version.mean / size[:, None])[..., None, None]
     yield _floored(_mean(v.abs()).mean(-1), empty)
     yield size
-    fourth = torch.linalg.vector_norm(v.square().square().flatten(-2), dim=-1)
-    eighth = (fourth / v.shape[-1]).square().mean(-1)
+    fourth = v.square().square().flatten(-2)
+    eighth = dot(fourth, fourth).mean(-1) / fourth.shape[-1]
     yield (eighth + empty.square().square()).sqrt().sqrt().sqrt()
-    information = (version.power * (version.power + RARE).log()).sum(-1)
+    information = (version.power * log(version.power + RARE)).sum(-1)
     yield (square * (square + RARE).log() - information) / floored
     yield _floored((weight * version.length).mean(-1) / (2 * math.pi * CUT), empty)
 
@@ -143,24 +132,35 @@ def _mean(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
     return x.mean((-2, -1))
 
 
-class Multipliers(NamedTuple):
-    """Of the columns kx < 4 of the half spectrum, transposed; zero but where 0 < k < 4."""
+class Basis(NamedTuple):
+    """The sines and cosines of an axis below the cut: products of two hold the low version."""
 
-    value: Complex[Tensor, "columns H"]
-    d_dy: Complex[Tensor, "columns H"]
-    d_dx: Complex[Tensor, "columns H"]
+    value: Float[Tensor, "H m"]
+    slope: Float[Tensor, "H m"]  # per domain
+    dual: Float[Tensor, "H m"]  # sums of products with it are amplitudes
+    inside: Float[Tensor, "m m"]  # 1 where 0 < k < 4, 0 elsewhere
 
 
 @lru_cache(maxsize=16)
-def _multipliers(modes: Modes) -> Multipliers:
-    *_, k = fourier.wavenumbers(modes.d_dy.shape[-2], modes.d_dy.device)
-    inside = ((k > 0) & (k < CUT)).to(modes.d_dy)
-    parts = (inside, inside * modes.d_dy, inside * modes.d_dx)
-    return Multipliers(*(part[:, : math.ceil(CUT)].T.contiguous() for part in parts))
+def _basis(modes: Modes) -> Basis:
+    size = modes.derivative.shape[-1]
+    k = torch.arange(1, math.ceil(min(CUT, size / 2)), dtype=torch.float64)
+    place = torch.arange(size, dtype=torch.float64)[:, None] / size
+    phase, rate = 2 * math.pi * k * place, 2 * math.pi * k
+    one = torch.ones_like(place)
+    value = torch.cat([one, math.sqrt(2) * phase.cos(), math.sqrt(2) * phase.sin()], -1)
+    slope = torch.cat(
+        [0 * one, -rate * value[:, len(k) + 1 :], rate * value[:, 1 : len(k) + 1]], -1
+    )
+    square = torch.cat([torch.zeros(1), k, k]).square()
+    both = square[:, None] + square
+    parts = (value, slope, value / size, (both > 0) & (both < CUT**2))
+    return Basis(*(part.to(modes.derivative) for part in parts))
 
 
-def _low_pass(fields: Fields, multiplier: Complex[Tensor, "columns H"]) -> Float[Tensor, "B C H W"]:
-    """The low version of z, or a derivative of it: few columns of the spectrum hold it."""
-    modes = fields.spectrum[..., : len(multiplier)].transpose(-1, -2) * multiplier
-    rows = torch.fft.ifft(modes, norm="forward").transpose(-1, -2)
-    return torch.fft.irfft(rows, n=fields.size, norm="forward")
+def _low_pass(fields: Fields) -> tuple[Float[Tensor, "B C H W"], ...]:
+    """The low version of z, and its derivatives ∂/∂y and ∂/∂x."""
+    value, slope, dual, inside = _basis(fields.modes)
+    waves = product(dual.mT, product(fields.z, dual)) * inside
+    rows, steep_rows = product(value, waves), product(slope, waves)
+    return product(rows, value.mT), product(steep_rows, value.mT), product(rows, slope.mT)
