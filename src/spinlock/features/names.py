@@ -9,8 +9,26 @@ from torch import Tensor
 from spinlock.features import initial
 from spinlock.features.column import Column
 from spinlock.features.fields import Fields
-from spinlock.features.summary import temporal
-from spinlock.features.temporal import spatial, spectral
+from spinlock.features.summary import (
+    causality,
+    drift,
+    nonlinear,
+    norms,
+    sensitivity,
+    temporal,
+    waves,
+)
+from spinlock.features.temporal import (
+    cross_channel,
+    distributional,
+    morphological,
+    multiscale,
+    physics,
+    spatial,
+    spectral,
+    structural,
+    topological,
+)
 
 AGGREGATES = ("mean", "std", "cv")  # over realizations, in the order of the blocks
 
@@ -25,15 +43,30 @@ class Group:
     needs_step: bool = False  # whether `compute` needs the one-step map
 
 
-SUMMARY = {"temporal": Group(columns=temporal.COLUMNS, compute=temporal.compute)}
+SUMMARY = {
+    "temporal": Group(columns=temporal.COLUMNS, compute=temporal.compute),
+    "causality": Group(
+        columns=causality.COLUMNS, compute=causality.compute, of_fields=waves.of_fields
+    ),
+    "drift": Group(columns=drift.COLUMNS, compute=drift.compute, of_fields=norms.of_fields),
+    "sensitivity": Group(columns=sensitivity.COLUMNS, compute=sensitivity.compute, needs_step=True),
+    "nonlinear": Group(columns=nonlinear.COLUMNS, compute=nonlinear.compute),
+}
 TEMPORAL = {
     "spatial": Group(columns=spatial.COLUMNS, compute=spatial.compute),
     "spectral": Group(columns=spectral.COLUMNS, compute=spectral.compute),
+    "cross_channel": Group(columns=cross_channel.COLUMNS, compute=cross_channel.compute),
+    "distributional": Group(columns=distributional.COLUMNS, compute=distributional.compute),
+    "structural": Group(columns=structural.COLUMNS, compute=structural.compute),
+    "physics": Group(columns=physics.COLUMNS, compute=physics.compute),
+    "morphological": Group(columns=morphological.COLUMNS, compute=morphological.compute),
+    "topological": Group(columns=topological.COLUMNS, compute=topological.compute),
+    "multiscale": Group(columns=multiscale.COLUMNS, compute=multiscale.compute),
 }
 SUMMARY_GROUPS = tuple(SUMMARY)
 TEMPORAL_GROUPS = tuple(TEMPORAL)
-DEFAULT_SUMMARY = ("temporal",)  # the others are optional
-DEFAULT_TEMPORAL = ("spatial", "spectral")
+DEFAULT_SUMMARY = ("temporal", "causality", "drift", "sensitivity")  # the others are optional
+DEFAULT_TEMPORAL = ("spatial", "spectral", "cross_channel")
 GROUPS = {
     "initial": {"initial": Group(columns=initial.COLUMNS, compute=initial.features)},
     "summary": SUMMARY,
