@@ -7,11 +7,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spinlock.features.kernels import dot
 from spinlock.features.numerics import RESOLUTION, deviation, slope, variance
 
 ROUNDING = 1e-14  # (1e-7)²: what float32 leaves of a mean square, as a share of it
 QUIET = 1e-13  # variance of log energy below which its course is rounding
 EMPTY = 1e-30  # mean square of a field that is zero
+CHUNK = 2**20  # values of u reduced at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)  # no slots: cached properties live in __dict__
@@ -73,61 +75,57 @@ class Series:
 
 
 def measure(u: Float[Tensor, "*B T C H W"], u0: Float[Tensor, "*B C H W"]) -> Series:
-    """Reduce trajectories to numbers per step, one trajectory at a time."""
-    trajectories = u.reshape(-1, *u.shape[-4:])
-    starts = u0.reshape(-1, 1, *u0.shape[-3:])
-    pairs = zip(trajectories, starts, strict=True)
-    found = [_of_one(trajectory, start) for trajectory, start in pairs]
-    stacked = {
-        name: torch.stack([part[name] for part in found]).unflatten(0, u.shape[:-4])
-        if u.ndim > 4
-        else found[0][name]
-        for name in found[0]
-    }
-    return Series(**stacked)
+    """Reduce trajectories to numbers per step, as many at a time as the cache holds."""
+    trajectories = u.reshape(-1, *u.shape[-4:-2], u.shape[-2] * u.shape[-1])
+    starts = u0.reshape(-1, 1, *trajectories.shape[2:])
+    count = max(1, CHUNK // max(1, trajectories[0].numel()))
+    pairs = zip(trajectories.split(count), starts.split(count), strict=True)
+    found = [_of_some(*pair) for pair in pairs]
+    joined = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+    return Series(**{name: x.reshape((*u.shape[:-4], *x.shape[1:])) for name, x in joined.items()})
 
 
-def _of_one(u: Float[Tensor, "T C H W"], start: Float[Tensor, "1 C H W"]) -> dict[str, Tensor]:
+def _of_some(u: Float[Tensor, "B T C M"], start: Float[Tensor, "B 1 C M"]) -> dict[str, Tensor]:
     numbers = _reduce(u, start)
     energy = numbers["energy"].detach()
-    defined = (energy.isfinite() & (energy > EMPTY)).all()
-    if not bool(defined):
-        numbers = _reduce(*(torch.where(defined, field, _stand_in(field)) for field in (u, start)))
-    varies = numbers["variance"] > RESOLUTION**2 * numbers["energy"]
-    numbers["variance"] = torch.where(varies.all(), numbers["variance"], numbers["energy"])
-    return numbers | {"defined": defined, "varies": varies.all()}
+    defined = (energy.isfinite() & (energy > EMPTY)).all(-1)
+    if not bool(defined.all()):
+        exists = defined[:, None, None, None]
+        numbers = _reduce(*(torch.where(exists, x, _stand_in(x)) for x in (u, start)))
+    varies = (numbers["variance"] > RESOLUTION**2 * numbers["energy"]).all(-1)
+    numbers["variance"] = torch.where(varies[:, None], numbers["variance"], numbers["energy"])
+    return numbers | {"defined": defined, "varies": varies}
 
 
-def _reduce(u: Float[Tensor, "T C H W"], start: Float[Tensor, "1 C H W"]) -> dict[str, Tensor]:
-    fields = torch.cat([start, u])
-    mean = fields.mean((-2, -1), keepdim=True)
-    v = fields - mean
-    mean = mean[..., 0, 0].double()
-    change, drift = v.diff(dim=0), mean.diff(dim=0)
-    spread, apart = _mean_square(v), _mean_square(v[1:] - v[:1])
-    activity = _mean_square(change[1:]) + drift[1:].square().mean(-1)
-    turning = _mean(change[2:] * change[1:-1]) + (drift[2:] * drift[1:-1]).mean(-1)
+def _reduce(u: Float[Tensor, "B T C M"], start: Float[Tensor, "B 1 C M"]) -> dict[str, Tensor]:
+    fields = torch.cat([start, u], 1)
+    mean = fields.mean(-1)
+    v = fields - mean[..., None]
+    mean = mean.double()
+    change, drift = v[:, 1:] - v[:, :-1], mean.diff(dim=1)
+    spread, apart = _mean_square(v), _mean_square(v[:, 1:] - v[:, :1])
+    turning = _mean_product(change[:, 2:], change[:, 1:-1])
     return {
         "energy": spread + mean.square().mean(-1),
         "variance": spread,
-        "activity": activity,
-        "distance": apart + (mean[1:] - mean[:1]).square().mean(-1),
-        "covariance": (spread[1:] + spread[:1] - apart) / 2,
-        "turning": turning,
+        "activity": _mean_square(change[:, 1:]) + drift[:, 1:].square().mean(-1),
+        "distance": apart + (mean[:, 1:] - mean[:, :1]).square().mean(-1),
+        "covariance": (spread[:, 1:] + spread[:, :1] - apart) / 2,
+        "turning": turning + (drift[:, 2:] * drift[:, 1:-1]).mean(-1),
     }
 
 
-def _mean(fields: Float[Tensor, "n C H W"]) -> Float[Tensor, "n"]:
-    return fields.mean((-3, -2, -1)).double()
+def _mean_product(x: Float[Tensor, "B t C M"], y: Float[Tensor, "B t C M"]) -> Float[Tensor, "B t"]:
+    return dot(x, y).double().mean(-1) / x.shape[-1]
 
 
-def _mean_square(fields: Float[Tensor, "n C H W"]) -> Float[Tensor, "n"]:
-    return _mean(fields.square())
+def _mean_square(x: Float[Tensor, "B t C M"]) -> Float[Tensor, "B t"]:
+    return _mean_product(x, x)
 
 
-def _stand_in(fields: Float[Tensor, "n C H W"]) -> Float[Tensor, "n C H W"]:
+def _stand_in(fields: Float[Tensor, "B t C M"]) -> Float[Tensor, "t C M"]:
     """A trajectory with finite columns."""
-    count, size = fields.shape[0], fields.shape[-1]
-    phase = torch.arange(size, dtype=fields.dtype, device=fields.device) * (2 * torch.pi / size)
+    count, cells = fields.shape[1], fields.shape[-1]
+    phase = torch.arange(cells, dtype=fields.dtype, device=fields.device) * (2 * torch.pi / cells)
     swing = torch.arange(count, dtype=fields.dtype, device=fields.device).sin() + 2
-    return swing[:, None, None, None] * phase.cos().expand(fields.shape)
+    return swing[:, None, None] * phase.cos().expand(fields.shape[1:])
