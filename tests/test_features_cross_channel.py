@@ -347,7 +347,9 @@ def extreme(kind):
     spike[3, 4] = 1
     return {
         "orthogonal": torch.cat(across),
-        "equal": across[0].expand(3, 16, 16),
+        "equal": smooth(2, (1,), 16).expand(3, 16, 16),
+        "equal waves": across[0].expand(3, 16, 16),
+        "equal signs": noise(2, (1, 16, 16), torch.float64).sign().expand(3, 16, 16),
         "checkerboard": torch.stack([board, across[0][0], across[1][0]]),
         "signs": noise(1, (3, 16, 16), torch.float64).sign(),
         "spikes": torch.stack([spike, spike.roll(5, 0), spike.roll(7, 1)]),
@@ -358,7 +360,17 @@ def extreme(kind):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
-    "kind", ["orthogonal", "equal", "checkerboard", "signs", "spikes", "huge and tiny"]
+    "kind",
+    [
+        "orthogonal",
+        "equal",
+        "equal waves",
+        "equal signs",
+        "checkerboard",
+        "signs",
+        "spikes",
+        "huge and tiny",
+    ],
 )
 def test_extreme_channels_have_finite_columns_within_bounds_and_finite_gradients(kind, dtype):
     u = extreme(kind).to(dtype)[None].requires_grad_()
@@ -369,6 +381,15 @@ def test_extreme_channels_have_finite_columns_within_bounds_and_finite_gradients
     for value in found[0]:
         (gradient,) = torch.autograd.grad(value, u, retain_graph=True)
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("levels", ["many", "two"])
+def test_rounding_takes_no_column_of_equal_channels_beyond_its_bounds(levels):
+    u = noise(2, (64, 1, 16, 16)) + 0.5
+    found = compute((u.sign() if levels == "two" else u).expand(64, 3, 16, 16))
+    for column, values in zip(cross_channel.COLUMNS, found.unbind(-1), strict=True):
+        assert bool((values <= column.high + 1e-6).all()), column.name
+        assert bool((values >= column.low - 1e-6).all()), column.name
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])

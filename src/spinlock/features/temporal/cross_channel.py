@@ -64,7 +64,7 @@ def _matrix(
     square = variance.square().sum(-1) + 2 * off_diagonal
     entries = torch.cat([r, torch.ones_like(r[..., :1])], -1)
     matrix = entries.index_select(-1, known.entry.flatten()).unflatten(-1, known.entry.shape)
-    share = extremes(matrix) / counted.sum(-1, keepdim=True)
+    share = (extremes(matrix) / counted.sum(-1, keepdim=True)).clamp(0, 1)  # but for rounding
     smallest, largest = (share + FLOOR).log10().unbind(-1)
     return torch.stack([share[..., 1], largest - smallest, variance.sum(-1).square() / square], -1)
 
@@ -114,7 +114,7 @@ def _information(
     a, b = above * left_scale, (joint.right_square - right * joint.r) * right_scale
     c = (joint.squares - 1 - left * joint.right_square - right * above) * left_scale * right_scale
     determinant = 1 - r * r - a * a - b * b - c * c + (r * c - a * b).square()
-    return ((determinant + FLOOR) / (1 + FLOOR)).log() / -2
+    return ((determinant.clamp(min=0) + FLOOR) / (1 + FLOOR)).log() / -2
 
 
 def _waves(joint: Joint, single: Single, known: Pairs, places: tuple[slice, ...]) -> ByName:
