@@ -175,7 +175,7 @@ COLUMNS = columns(
             "decades",
             "weighted least squares through f(b); Wright 1921",
             "maps that answer in proportion (10) from those that do not (near 0)",
-            -math.log10(2 / 3 + STRAIGHT),
+            -math.log10(1 + STRAIGHT),
             -math.log10(STRAIGHT),
         ),
         Line(
