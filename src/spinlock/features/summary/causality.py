@@ -1,9 +1,9 @@
 """SUMMARY, group causality: what drives what, which way time runs and patterns move, 14 columns.
 
-Of the large waves of a trajectory: v, x, d and ⟨·⟩ are those of `waves`, s_a² = ⟨x_a²⟩ and
-e = 1e-13 ⟨u_a²⟩. A channel whose v is zero, constant in time or without change up to the rounding
-of u (1e-6) has no part in a column that needs it; without channels, pairs of them or steps a column
-is NaN.
+Of the large waves of a trajectory: v, x, d and ⟨·⟩ are those of `waves`, s_a² = ⟨x_a²⟩; z is v if
+every field of u has variance 1; e = 1e-13, what rounding leaves of ⟨v²⟩. A channel whose v is zero,
+constant in time or without change up to the rounding of u (1e-6) has no part in a column that needs
+it; without channels, pairs of them or steps a column is NaN.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def compute(trajectories: Trajectories) -> Float[Tensor, "*B 14"]:
     # a mean that is not finite makes the trajectory undefined, and has no gradient
     sums = waves.measure(trajectories.numbers["causality"].nan_to_num(), channels, size)
     own = [_asymmetry(sums), _granger(sums), _irreversibility(sums), _flow(sums)]
-    enough = torch.tensor([steps >= needed for needed in STEPS], device=sums.level.device)
+    enough = torch.tensor([steps >= needed for needed in STEPS], device=sums.power.device)
     exists = trajectories.series.defined[..., None] & enough
     return torch.where(exists, torch.cat(own, -1), torch.nan)
 
@@ -72,28 +72,24 @@ def _over(values: Float[Tensor, "*B n P"], exists: Bool[Tensor, "*B P"]) -> Floa
 
 
 def _asymmetry(sums: Sums) -> Float[Tensor, "*B 6"]:
-    a, b = _pairs(sums.level.shape[-1], sums.level.device, ordered=False)
+    a, b = _pairs(sums.channels, sums.power.device, ordered=False)
     varies = sums.varies[..., None, :]
     total = torch.where(varies, sums.square.sum(-1)[..., None, :], 1)
-    change = sums.change + sums.steps * sums.rounding[..., None, :]
-    change = torch.where(varies, change, 1)
+    change = torch.where(varies, sums.change + sums.steps * ROUNDING, 1)
     scale = change[..., a] * total[..., b] + change[..., b] * total[..., a]
     turn = (sums.lagged - sums.lagged.mT)[..., a, b]
     return _over(turn.abs() / scale.sqrt(), sums.varies[..., a] & sums.varies[..., b])
 
 
 def _granger(sums: Sums) -> Float[Tensor, "*B 4"]:
-    a, b = _pairs(sums.level.shape[-1], sums.level.device, ordered=True)
-    rounding = sums.rounding * max(1, sums.steps - 2)
-    square = sums.gram.diagonal(dim1=-2, dim2=-1) + torch.cat([rounding] * 3, -1)
-    square = torch.where(square > 0, square, 1)
+    a, b = _pairs(sums.channels, sums.power.device, ordered=True)
+    rounding = ROUNDING * max(1, sums.steps - 2)
+    square = sums.gram.diagonal(dim1=-2, dim2=-1) + rounding
     length = square.sqrt()
     gram = sums.gram / (length[..., :, None] * length[..., None, :])
-    least = (torch.where(rounding > 0, rounding, 1) / square[..., : rounding.shape[-1]])[..., a]
-    ratios = []
-    for order in ORDERS:
-        place = _rows(sums.level.shape[-1], sums.level.device, order)
-        ratios.append(_log_ratio(gram[..., *place], least))
+    least = (rounding / square)[..., a]
+    places = (_rows(sums.channels, sums.power.device, order) for order in ORDERS)
+    ratios = [_log_ratio(gram[..., *place], least) for place in places]
     return _over(torch.stack(ratios, -2), sums.moves[..., a] & sums.present[..., b])
 
 

@@ -1,8 +1,8 @@
 """Sums over the large waves of a trajectory, channels and steps: what group causality is made of.
 
-v_a(t) is the part of channel a with wavenumbers 1 ≤ k < 8 (below the Nyquist wavenumber, on a grid
-that has less), x_a = v_a minus its mean over the steps, place by place, d_a(t) = v_a(t + 1) −
-v_a(t); ⟨·⟩ is the mean over domain and steps. Means over space are sums over waves (Parseval), so
+v_a(t) is the part of u_a(t) / √⟨u_a²⟩ with wavenumbers 1 ≤ k < 8 (below the Nyquist wavenumber, on
+a grid that has less), x_a = v_a minus its mean over the steps, place by place, d_a(t) = v_a(t + 1)
+− v_a(t); ⟨·⟩ is the mean over domain and steps. Means over space are sums over waves (Parseval), so
 the waves of each field, already transformed, are all that is needed: the grid has no say, and no
 pass over the fields is made. Products are summed in float64.
 """
@@ -54,22 +54,27 @@ def of_fields(fields: Fields) -> Float[Tensor, "B K"]:
     """Of each channel √2 Re and √2 Im of the waves of z, 0 if undefined; its deviation; mean."""
     order = fields.modes.order[waves(fields.size, fields.z.device, fields.z.dtype).place]
     factor = torch.where(fields.defined, math.sqrt(2), 0.0).to(fields.z.dtype)
-    found = fields.spectrum.flatten(-2).index_select(-1, order) * factor[..., None]
+    places = order.expand(*fields.spectrum.shape[:-2], -1)
+    found = fields.spectrum.flatten(-2).gather(-1, places) * factor[..., None]
     rest = torch.stack([torch.where(fields.defined, fields.deviation, 0), fields.mean], -1)
     return torch.cat([found.real, found.imag, rest], -1).flatten(-2)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)  # no slots: cached properties live in __dict__
 class Sums:
-    """Of some trajectories; ⟨·⟩ includes the steps where t is not named, sum_t does not divide."""
+    """Of some trajectories; sum_t, other than ⟨·⟩, does not divide by the number of steps."""
 
-    level: Float[Tensor, "*B C"]  # ⟨u²⟩
-    power: Float[Tensor, "*B C T"]  # ⟨v_a(t)²⟩
-    square: Float[Tensor, "*B C T"]  # ⟨x_a(t)²⟩
-    lagged: Float[Tensor, "*B 3 C C"]  # sum_t ⟨x_a(t + l) x_b(t)⟩, l = 1, 2, 3
+    power: Float[Tensor, "*B C"]  # ⟨v²⟩
+    square: Float[Tensor, "*B C T"]  # of x_a(t), mean over the domain
+    lagged: Float[Tensor, "*B 3 C C"]  # sum_t of x_a(t + l) x_b(t), l = 1, 2, 3
     gram: Float[Tensor, "*B 3C 3C"]  # sum_t of products of d_a(t), v_a(t) and d_a(t − 1)
-    third: Float[Tensor, "*B 4 C"]  # of k < 5 and u / √⟨u²⟩: ⟨x²⟩, ⟨d²⟩, ⟨x(t + 1) x(t) d(t)⟩, ⟨d³⟩
+    third: Float[Tensor, "*B 4 C"]  # of k < 5: ⟨x²⟩, ⟨d²⟩, ⟨x(t + 1) x(t) d(t)⟩, ⟨d³⟩
     transport: Float[Tensor, "*B 4 8"]  # of z, see `_transport`
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.power.shape[-1]
 
     @property
     def steps(self) -> int:
@@ -77,34 +82,26 @@ class Sums:
         return self.square.shape[-1]
 
     @cached_property
-    def rounding(self) -> Float[Tensor, "*B C"]:
-        """What rounding leaves of a mean square."""
-        return ROUNDING * self.level
-
-    @cached_property
     def present(self) -> Bool[Tensor, "*B C"]:
-        """Whether ⟨v²⟩ is more than rounding."""
-        return self._seen(self.power.mean(-1))
+        """Whether ⟨v²⟩ is more than the rounding of u."""
+        return self.power > RESOLUTION**2
 
     @cached_property
     def varies(self) -> Bool[Tensor, "*B C"]:
-        """Whether ⟨x²⟩ is more than rounding."""
-        return self._seen(self.square.mean(-1))
+        """Whether ⟨x²⟩ is more than the rounding of u."""
+        return self.square.mean(-1) > RESOLUTION**2
 
     @cached_property
     def moves(self) -> Bool[Tensor, "*B C"]:
-        """Whether ⟨d²⟩ is more than rounding, first step apart."""
-        square = self.gram.diagonal(dim1=-2, dim2=-1)[..., : self.level.shape[-1]]
-        return self._seen(square / max(1, self.steps - 2))
+        """Whether ⟨d²⟩, first step apart, is more than the rounding of u."""
+        square = self.gram.diagonal(dim1=-2, dim2=-1)[..., : self.channels]
+        return square > RESOLUTION**2 * max(1, self.steps - 2)
 
     @cached_property
     def change(self) -> Float[Tensor, "*B 3 C"]:
-        """sum_t ⟨(x_a(t + l) − x_a(t))²⟩, l = 1, 2, 3."""
+        """sum_t of (x_a(t + l) − x_a(t))², l = 1, 2, 3."""
         ends = [(self.square[..., lag:] + self.square[..., :-lag]).sum(-1) for lag in LAGS]
         return torch.stack(ends, -2) - 2 * self.lagged.diagonal(dim1=-2, dim2=-1)
-
-    def _seen(self, part: Float[Tensor, "*B C"]) -> Bool[Tensor, "*B C"]:
-        return part > RESOLUTION**2 * self.level
 
 
 def measure(numbers: Float[Tensor, "*B T K"], channels: int, size: int) -> Sums:
@@ -116,31 +113,32 @@ def measure(numbers: Float[Tensor, "*B T K"], channels: int, size: int) -> Sums:
         size: cells per axis of the fields.
     """
     steps, width = numbers.shape[-2:]
-    each = numbers.reshape(-1, steps, channels, width // channels)
+    each = numbers.reshape(-1, steps, channels, width // channels).transpose(1, 2)
+    deviation, mean = each[..., -2].double(), each[..., -1].double()
+    level = (deviation.square() + mean.square()).contiguous().mean(-1, keepdim=True)
+    scale = deviation / torch.where(level > 0, level, 1).sqrt()
     known = waves(size, numbers.device, numbers.dtype)
-    parts = [_of_one(one.transpose(0, 1), known) for one in each]
+    parts = [_of_one(one[..., :-2], by, known) for one, by in zip(each, scale, strict=True)]
     stacked = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
     return Sums(
         **{name: x.reshape(*numbers.shape[:-2], *x.shape[1:]) for name, x in stacked.items()}
     )
 
 
-def _of_one(numbers: Float[Tensor, "C T K"], known: Waves) -> dict[str, Tensor]:
-    z = numbers[..., :-2].contiguous().double()
-    deviation, mean = numbers[..., -2].double(), numbers[..., -1].double()
-    level = (deviation.square() + mean.square()).mean(-1)
-    v, square = z * deviation[..., None], z.square()
+def _of_one(
+    amplitude: Float[Tensor, "C T W"], scale: Float[Tensor, "C T"], known: Waves
+) -> dict[str, Tensor]:
+    z = amplitude.contiguous().double()
+    v, square = z * scale[..., None], z.square()
     x, d = v - v.mean(1, keepdim=True), v.diff(dim=1)
     rows = torch.cat([d[:, 1:], v[:, 1:-1], d[:, :-1]])
-    unit = torch.where(level > 0, level, 1).rsqrt()
     return {
-        "level": level,
-        "power": square.sum(-1) * deviation.square(),
+        "power": (square.sum(-1) * scale.square()).mean(-1),
         "square": x.square().sum(-1),
         "lagged": torch.stack([_products(x[:, lag:], x[:, :-lag]) for lag in LAGS]),
         "gram": _products(rows, rows),
-        "third": _third_moments(_low(x, unit, known.coarse)),
-        "transport": _transport(z, square, deviation > 0) @ known.moments,
+        "third": _third_moments(_low(x, known.coarse)),
+        "transport": _transport(z, square) @ known.moments,
     }
 
 
@@ -148,39 +146,33 @@ def _products(a: Float[Tensor, "i n W"], b: Float[Tensor, "j n W"]) -> Float[Ten
     return a.flatten(1) @ b.flatten(1).T
 
 
-def _low(
-    x: Float[Tensor, "C T W"], unit: Float[Tensor, "C"], to_points: Float[Tensor, "w P"]
-) -> Float[Tensor, "C T P"]:
-    """Values at the points of what the first waves make up, times the unit of each channel."""
-    parts = x.unflatten(-1, (2, -1))[..., : len(to_points) // 2].flatten(-2)
-    return (parts * unit[:, None, None]).to(to_points.dtype) @ to_points
+def _low(x: Float[Tensor, "C T W"], to_points: Float[Tensor, "w P"]) -> Float[Tensor, "C T P"]:
+    """Values at the points of what the first waves make up."""
+    parts = x.unflatten(-1, (2, -1))[..., : len(to_points) // 2]
+    return parts.to(to_points.dtype).flatten(-2) @ to_points
 
 
 def _third_moments(x: Float[Tensor, "C T P"]) -> Float[Tensor, "4 C"]:
     d = x.diff(dim=1)
     square = d * d
     products = [x * x, square, x[:, 1:] * x[:, :-1] * d, square * d]
-    sums = [part.flatten(1).sum(-1) / max(1, part[0].numel()) for part in products]
+    sums = [part.sum((-2, -1)) / max(1, part[0].numel()) for part in products]
     return torch.stack(sums).double()
 
 
-def _transport(
-    z: Float[Tensor, "C T W"], square: Float[Tensor, "C T W"], exists: Bool[Tensor, "C T"]
-) -> Float[Tensor, "4 M"]:
+def _transport(z: Float[Tensor, "C T W"], square: Float[Tensor, "C T W"]) -> Float[Tensor, "4 M"]:
     """Flux f = sum Im z* z', |f|, sum |z + z'|² / 4 and sum |z|² of each wave.
 
-    Sums over channels and steps; z = z(t) and z' = z(t + 1) are the amplitudes of the wave, where
-    the fields of both steps exist.
+    Sums over channels and steps; z = z(t) and z' = z(t + 1) are the amplitudes of the wave, 0 in a
+    constant field.
     """
-    both = (exists[:, 1:] & exists[:, :-1]).to(z)
     before, after = z[:, :-1], z[:, 1:]
     real, imaginary = before.tensor_split(2, -1)
     next_real, next_imaginary = after.tensor_split(2, -1)
-    flux = _weighted(both, real * next_imaginary) - _weighted(both, imaginary * next_real)
-    middle = _weighted(both, (before + after).square()).unflatten(0, (2, -1)).sum(0) / 4
-    power = square.flatten(0, 1).sum(0).unflatten(0, (2, -1)).sum(0)
-    return torch.stack([flux, flux.abs(), middle, power])
+    flux = (real * next_imaginary - imaginary * next_real).sum((0, 1))
+    middle = _of_waves((before + after).square()) / 4
+    return torch.stack([flux, flux.abs(), middle, _of_waves(square)])
 
 
-def _weighted(weight: Float[Tensor, "C n"], x: Float[Tensor, "C n M"]) -> Float[Tensor, "M"]:
-    return weight.flatten() @ x.flatten(0, 1)
+def _of_waves(square: Float[Tensor, "C n W"]) -> Float[Tensor, "M"]:
+    return square.sum((0, 1)).unflatten(0, (2, -1)).sum(0)
