@@ -1,7 +1,9 @@
 """Square roots, means and slopes that stay finite, with their gradients, where a value does not."""
 
+from functools import lru_cache
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 RESOLUTION = 1e-6  # relative; a smaller deviation of a float32 field is rounding
@@ -10,6 +12,8 @@ NOISE = 1e-11  # as a share of power, with a margin: added to the argument of a 
 
 def root(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """√x; 0 with gradient 0, not infinity, where x ≤ 0; NaN of NaN."""
+    if not x.requires_grad:
+        return x.clamp(min=0).sqrt()
     empty = x <= 0
     return torch.where(empty, 0, torch.where(empty, 1, x).sqrt())
 
@@ -36,10 +40,22 @@ def variance(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n"]:
     return deviation(x).square().mean(-1)
 
 
+def spread(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n"]:
+    """Standard deviation along the last axis, √variance; its gradient is 0 where it is 0."""
+    return torch.linalg.vector_norm(deviation(x), dim=-1) * x.shape[-1] ** -0.5
+
+
 def slope(y: Float[Tensor, "*n T"], x: Float[Tensor, "T"]) -> Float[Tensor, "*n"]:
     """Least-squares slope of y on x along the last axis."""
     x = deviation(x)
     return (y * x).sum(-1) / x.square().sum()
+
+
+@lru_cache(maxsize=64)
+def trend(steps: int, device: torch.device) -> Float64[Tensor, "T"]:
+    """Weights of the values 1 … T of a series, whose weighted sum is its slope per step."""
+    time = deviation(torch.arange(steps, dtype=torch.float64, device=device))
+    return time / time.square().sum()
 
 
 def median(x: Float[Tensor, "*n T"]) -> Float[Tensor, "*n"]:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.features.kernels import dot
-from spinlock.features.numerics import RESOLUTION, deviation, slope, variance
+from spinlock.features.numerics import RESOLUTION, deviation, trend
 
 ROUNDING = 1e-14  # (1e-7)²: what float32 leaves of a mean square, as a share of it
 QUIET = 1e-13  # variance of log energy below which its course is rounding
@@ -51,7 +51,7 @@ class Series:
     @cached_property
     def growth(self) -> Float[Tensor, "*B"]:
         """Least-squares slope of x_t."""
-        return slope(self.log_energy, self.time)
+        return (self.log_energy * trend(self.steps, self.energy.device)).sum(-1)
 
     @cached_property
     def remainder(self) -> Float[Tensor, "*B T"]:
@@ -59,14 +59,28 @@ class Series:
         return deviation(self.log_energy) - self.growth[..., None] * deviation(self.time)
 
     @cached_property
+    def remainder_variance(self) -> Float[Tensor, "*B"]:
+        """Mean square of r_t."""
+        return self.remainder.square().mean(-1)
+
+    @cached_property
     def fluctuates(self) -> Bool[Tensor, "*B"]:
         """Whether r_t is more than rounding."""
-        return variance(self.remainder.detach()) > QUIET
+        return self.remainder_variance.detach() > QUIET
 
     @cached_property
     def fluctuation(self) -> Float[Tensor, "*B T"]:
         """r_t; a wave stands in for it where it is rounding."""
         return torch.where(self.fluctuates[..., None], self.remainder, (2 * self.time).cos())
+
+    @cached_property
+    def periodogram(self) -> Float[Tensor, "*B F"]:
+        """Power of the fluctuation at the frequencies j / T, j = 1 … T / 2."""
+        power = torch.fft.rfft(self.fluctuation, norm="forward").abs().square()[..., 1:]
+        weight = power.new_full(power.shape[-1:], 2.0)
+        if self.steps % 2 == 0:
+            weight[-1] = 1.0
+        return power * weight
 
     @cached_property
     def floored_activity(self) -> Float[Tensor, "*B T-1"]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.numerics import deviation, median, slope, variance
+from spinlock.features.numerics import deviation, median, slope, trend, variance
 from spinlock.features.summary import temporal_columns, windows
 from spinlock.features.summary.series import QUIET, ROUNDING, Series
 from spinlock.features.summary.trajectories import Trajectories
@@ -40,35 +40,25 @@ def energy_growth(series: Series) -> Float[Tensor, "*B"]:
 
 
 def variance_growth(series: Series) -> Float[Tensor, "*B"]:
-    growth = slope(series.variance[..., 1:].log(), series.time)
+    weight = trend(series.steps, series.energy.device)
+    growth = (series.variance[..., 1:].log() * weight).sum(-1)
     return torch.where(series.varies, growth, torch.nan)
 
 
 def acceleration(series: Series) -> Float[Tensor, "*B"]:
     square = deviation(deviation(series.time).square())
-    curvature = 2 * (series.log_energy * square).sum(-1) / square.square().sum()
-    return curvature * series.steps
-
-
-def _periodogram(series: Series) -> tuple[Float[Tensor, "*B F"], Float[Tensor, "F"]]:
-    """Power of r_t at the frequencies j / T, j = 1 … T / 2, and these."""
-    power = torch.fft.rfft(series.fluctuation, norm="forward").abs().square()[..., 1:]
-    weight = torch.full_like(power[(0,) * (power.ndim - 1)], 2.0)
-    if series.steps % 2 == 0:
-        weight[-1] = 1.0
-    frequency = torch.arange(1, power.shape[-1] + 1, device=power.device) / series.steps
-    return power * weight, frequency.to(power)
+    return (series.log_energy * (square * (2 * series.steps / square.square().sum()))).sum(-1)
 
 
 def dominant_frequency(series: Series) -> Float[Tensor, "*B"]:
-    power, frequency = _periodogram(series)
-    square = power.square()
+    square = series.periodogram.square()
+    frequency = series.time[: square.shape[-1]] / series.steps
     value = (square * frequency).sum(-1) / square.sum(-1)
     return torch.where(series.fluctuates, value, torch.nan)
 
 
 def amplitude(series: Series) -> Float[Tensor, "*B"]:
-    power, _ = _periodogram(series)
+    power = series.periodogram
     return torch.where(series.fluctuates, (power.amax(-1) / power.sum(-1)).sqrt(), torch.nan)
 
 
@@ -108,7 +98,7 @@ def smoothness(series: Series) -> Float[Tensor, "*B"]:
 
 def regime_switches(series: Series) -> Float[Tensor, "*B"]:
     activity = deviation(series.floored_activity.log())
-    band = BAND * variance(activity).sqrt()[..., None].clamp(min=JUMP)
+    band = BAND * activity.square().mean(-1, keepdim=True).sqrt().clamp(min=JUMP)
     regime = (activity > band).int() - (activity < -band).int()
     place = torch.arange(regime.shape[-1], device=regime.device)
     latest = torch.where(regime != 0, place, -1).cummax(-1).values
@@ -124,12 +114,12 @@ def final_initial_energy(series: Series) -> Float[Tensor, "*B"]:
 def trend_strength(series: Series) -> Float[Tensor, "*B"]:
     total = variance(series.log_energy)
     moves = total > QUIET
-    explained = 1 - variance(series.remainder) / torch.where(moves, total, 1)
+    explained = 1 - series.remainder_variance / torch.where(moves, total, 1)
     return torch.where(moves, explained, torch.nan)
 
 
 def detrended_variance(series: Series) -> Float[Tensor, "*B"]:
-    return (variance(series.remainder) + ROUNDING).log10()
+    return (series.remainder_variance + ROUNDING).log10()
 
 
 def spikes(series: Series) -> Float[Tensor, "*B"]:

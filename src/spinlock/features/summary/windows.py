@@ -6,13 +6,14 @@ A_j the mean of a_t, t > 1, inside it; r_t is what the least-squares line leaves
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.features.declare import Laws, Line, columns
-from spinlock.features.numerics import root, slope, variance
+from spinlock.features.numerics import root, spread, trend
 from spinlock.features.summary.series import Series
 
 WINDOWS = {"eighth": 8, "quarter": 4, "half": 2}  # part of the trajectory: T / w
@@ -27,19 +28,27 @@ def compute(series: Series, absent: Float[Tensor, "*B"]) -> Iterator[Float[Tenso
         yield from _statistics(series, width) if width >= SHORTEST else [absent] * 6
 
 
-def _statistics(series: Series, width: int) -> Iterator[Float[Tensor, "*B"]]:
+def _statistics(series: Series, width: int) -> Sequence[Float[Tensor, "*B"]]:
     x = series.log_energy.unfold(-1, width, 1)
-    level, spread = x.mean(-1), root(variance(x))
-    inside = root(variance(series.remainder.unfold(-1, width, 1))).mean(-1)
-    yield ((inside + JUMP) / (root(variance(series.remainder)) + JUMP)).log10()
-    yield root(variance(spread)) / (spread.mean(-1) + JUMP)
-    shift = (level[..., width:] - level[..., :-width]).abs().amax(-1)
-    yield ((shift + JUMP) / (root(spread.square().mean(-1)) + JUMP)).log10()
-    steepness = slope(x, series.time[:width])
-    yield steepness.mean(-1) / (root(steepness.square().mean(-1)) + JUMP)
+    level = x.mean(-1, keepdim=True)
+    deviations = torch.linalg.vector_norm(x - level, dim=-1) * width**-0.5
+    inside = spread(series.remainder.unfold(-1, width, 1)).mean(-1)
+    shift = (level[..., width:, 0] - level[..., :-width, 0]).abs().amax(-1)
+    steepness = (x * trend(width, x.device)).sum(-1)
     activity = series.floored_activity.unfold(-1, width, 1).mean(-1)
-    yield (activity.amax(-1) / series.floored_activity.mean(-1)).log10()
-    yield ((spread[..., -1] + JUMP) / (spread[..., 0] + JUMP)).log10()
+    burst = activity.amax(-1) / series.floored_activity.mean(-1)
+    all_spread = root(series.remainder_variance)
+    first, last = deviations[..., 0], deviations[..., -1]
+    above = torch.stack([inside, shift, last], -1) + JUMP
+    below = torch.stack([all_spread, _rms(deviations), first], -1) + JUMP
+    relative, sudden, settling = (above / below).log10().unbind(-1)
+    unevenness = spread(deviations) / (deviations.mean(-1) + JUMP)
+    persistence = steepness.mean(-1) / (_rms(steepness) + JUMP)
+    return relative, unevenness, sudden, persistence, burst.log10(), settling
+
+
+def _rms(x: Float[Tensor, "*B n"]) -> Float[Tensor, "*B"]:
+    return torch.linalg.vector_norm(x, dim=-1) * x.shape[-1] ** -0.5
 
 
 def _lines() -> Iterator[Line]:
