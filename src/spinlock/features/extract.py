@@ -13,7 +13,7 @@ from torch import Tensor
 from spinlock.features import fields
 from spinlock.features import initial as initial_family
 from spinlock.features.fields import Fields
-from spinlock.features.names import SUMMARY, SUMMARY_GROUPS, TEMPORAL, TEMPORAL_GROUPS
+from spinlock.features.names import DEFAULT_SUMMARY, DEFAULT_TEMPORAL, SUMMARY, TEMPORAL
 from spinlock.features.numerics import mean_where, root
 from spinlock.features.summary.trajectories import Step, Trajectories
 
@@ -24,7 +24,7 @@ SMALL_MEAN = 0.1  # of the standard deviation; a smaller mean is no scale to div
 def extract(
     u: Float[Tensor, "*B R T C H W"], u0: Float[Tensor, "*B C H W"], step: Step | None = None
 ) -> dict[str, Float[Tensor, "..."]]:
-    """All families of some operators in the aggregated view, as `data/features.h5` holds them.
+    """The default groups of all families, of some operators in the aggregated view.
 
     Args:
         u: rollouts, every realization of an operator.
@@ -35,7 +35,7 @@ def extract(
         `initial` [*B, 14], `summary` [*B, 3 D] (mean, std, cv) and `temporal` [*B, T, D].
     """
     before = u0.unsqueeze(-4).expand(*u.shape[:-4], *u0.shape[-3:])
-    per_trajectory, per_step = describe(u, before, SUMMARY_GROUPS, TEMPORAL_GROUPS, step)
+    per_trajectory, per_step = describe(u, before, DEFAULT_SUMMARY, DEFAULT_TEMPORAL, step)
     return {
         "initial": initial(u0),
         "summary": aggregate(per_trajectory),
@@ -86,7 +86,7 @@ def describe(
 def summary(
     u: Float[Tensor, "*B T C H W"],
     u0: Float[Tensor, "*B C H W"],
-    groups: Sequence[str] = SUMMARY_GROUPS,
+    groups: Sequence[str] = DEFAULT_SUMMARY,
     step: Step | None = None,
 ) -> Float[Tensor, "*B D"]:
     """SUMMARY of every trajectory; see `describe`."""
@@ -94,7 +94,7 @@ def summary(
 
 
 def temporal(
-    u: Float[Tensor, "*B T C H W"], groups: Sequence[str] = TEMPORAL_GROUPS
+    u: Float[Tensor, "*B T C H W"], groups: Sequence[str] = DEFAULT_TEMPORAL
 ) -> Float[Tensor, "*B T D"]:
     """TEMPORAL of every step, means over the channels where they exist.
 
