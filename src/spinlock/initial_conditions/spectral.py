@@ -19,6 +19,8 @@ BANDS = {"low": (1.0, 4.0), "mid": (4.0, 8.0), "high": (8.0, 13.0)}
 GRF_KNEE = 3.0  # cycles per domain
 GRF_CUTOFF = 13.0  # cycles per domain, excluded
 
+OCTAVES = (1.0, 16.0)  # half-open, cycles per domain: four octaves
+
 
 def random_field(
     variance: float, channels: int, grid_size: int, rng: np.random.Generator
@@ -36,6 +38,16 @@ def random_field(
 def band_limited(band: str, channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise [C, H, W] of expected variance 1, white inside one of `BANDS`, else zero."""
     return _gaussian(lambda: _band_modes(band), 1.0, channels, grid_size, rng)
+
+
+def multiscale_grf(channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
+    r"""Log-correlated Gaussian fields [C, H, W] of expected variance 1, without a scale.
+
+    $p_k \propto k^{-2}$ for $1 \le k < 16$ cycles per domain: in the plane every octave holds the
+    same variance (Duplantier, Rhodes, Sheffield and Vargas 2017, "Log-correlated Gaussian
+    fields"), where the fields of `random_field` keep theirs below the knee.
+    """
+    return _gaussian(_octave_modes, 1.0, channels, grid_size, rng)
 
 
 def _gaussian(
@@ -87,6 +99,13 @@ def half_plane(low: float, high: float) -> np.ndarray:
 def _grf_modes() -> tuple[np.ndarray, np.ndarray]:
     waves = half_plane(1.0, GRF_CUTOFF)
     power = (np.square(waves).sum(-1) + GRF_KNEE**2) ** -2.0
+    return waves, power / power.sum()
+
+
+@cache
+def _octave_modes() -> tuple[np.ndarray, np.ndarray]:
+    waves = half_plane(*OCTAVES)
+    power = 1.0 / np.square(waves).sum(-1)
     return waves, power / power.sum()
 
 
