@@ -12,12 +12,17 @@ from torch import Tensor
 
 from spinlock.initial_conditions import (
     continuum,
+    critical,
     geometric,
+    growth,
+    information,
+    kinetics,
     localized,
     mixtures,
     quantum,
     relativity,
     spectral,
+    tissue,
     transformed,
     waves,
 )
@@ -86,13 +91,28 @@ VARIANTS = {
     **_of_its_own("shock_front", continuum.shock_front),
     **_of_its_own("coherent_state", quantum.coherent_state, variance=1.0, band=quantum.VACUUM),
     **_of_its_own("relativistic_wave_packet", relativity.relativistic_wave_packet),
+    **_of_its_own("turing_pattern", kinetics.turing_pattern),
+    **_of_its_own("morphogen_gradient", tissue.morphogen_gradient),
+    **_of_its_own("reaction_front", growth.reaction_front),
+    **_of_its_own("critical_fluctuation", critical.critical_fluctuation),
+    **_of_its_own("bz_reaction", kinetics.bz_reaction),
+    **_of_its_own("shannon_entropy", information.shannon_entropy, variance=1.0),
+    **_of_its_own("cell_population", tissue.cell_population),
+    **_of_its_own("chromatin_domain", tissue.chromatin_domain),
+    **_of_its_own("gene_expression", tissue.gene_expression),
+    **_of_its_own(
+        "mutual_information", information.mutual_information, variance=1.0, band=information.CYCLES
+    ),
+    **_of_its_own("regulatory_network", kinetics.regulatory_network),
+    **_of_its_own("dla_cluster", growth.dla_cluster),
+    **_of_its_own("error_correcting_code", information.error_correcting_code),
 }
 
 
 def draw(
     variant: str, channels: int, grid_size: int, rng: np.random.Generator
 ) -> Float[Tensor, "C H W"]:
-    """One initial condition; its channels are independent draws of the same variant.
+    """One initial condition; its channels are independent draws, but for `mutual_information`.
 
     Args:
         variant: a key of `VARIANTS`.
