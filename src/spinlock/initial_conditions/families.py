@@ -80,7 +80,7 @@ VARIANTS = {
     **_of_its_own("localized", localized.blobs),
     **_of_its_own("structured", geometric.structured),
     **_of_its_own("mixed", mixtures.mixed, variance=1.0),
-    **_of_its_own("multiscale_grf", spectral.multiscale_grf, variance=1.0, band=spectral.OCTAVES),
+    **_of_its_own("multiscale_grf", spectral.multiscale_grf, variance=1.0, band=(1.0, 16.0)),
     **_of_its_own("composite", mixtures.composite),
     **_of_its_own("heavy_tailed", transformed.heavy_tailed),
     **_of_its_own("quantum_wave_packet", quantum.quantum_wave_packet),

@@ -85,10 +85,11 @@ def _free_field() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def interference_pattern(channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
     r"""Intensity of 2 to 6 coherent plane waves of one wavelength, [C, H, W].
 
-    $u = |\psi|^2 / J - 1$, $\psi = \sum_{j=1}^J e^{2\pi i k_j \cdot x + i \varphi_j}$ with different
-    integer $k_j$ of one random length, $|k|^2 \in \{5, 10, 13, 17, 25\}$, and uniform phases:
-    fringes at the differences $k_i - k_j$ only. Two waves make Young's fringes, many a speckle
-    pattern (Goodman 2007). Expected variance $1 - 1/J$: the speckle's contrast, 0.71 on average.
+    $u = |\psi|^2 / J - 1$, $\psi = \sum_{j=1}^J e^{2\pi i k_j \cdot x + i \varphi_j}$ with
+    different integer $k_j$ of one random length, $|k|^2 \in \{5, 10, 13, 17, 25\}$, and uniform
+    phases: fringes at the differences $k_i - k_j$ only. Two waves make Young's fringes, many a
+    speckle pattern (Goodman 2007). Expected variance $1 - 1/J$, the square of the speckle's
+    contrast: 0.71 on average.
     """
     require_grid(grid_size, FINEST_FRINGE)
     return np.stack([_intensity(grid_size, rng) for _ in range(channels)])
