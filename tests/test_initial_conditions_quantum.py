@@ -33,7 +33,7 @@ def uncertainty(u):
 def test_wave_packets_have_the_least_uncertainty(size):
     found = [uncertainty(u) for u in fields("quantum_wave_packet", 120, size)]
     products, widths = np.array([a for a, _ in found]), np.array([b for _, b in found])
-    np.testing.assert_allclose(products, 1 / (4 * np.pi), rtol=0.02)
+    np.testing.assert_allclose(products, 1 / (4 * np.pi), rtol=0.001)
     np.testing.assert_allclose(widths[:, 0], widths[:, 1], rtol=0.02)
     assert widths.min() > 0.98 * quantum.PACKET_WIDTH[0]
     assert widths.max() < 1.02 * quantum.PACKET_WIDTH[1]
