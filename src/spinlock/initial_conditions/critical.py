@@ -9,7 +9,7 @@ from scipy.sparse import csgraph
 from spinlock.initial_conditions import torus
 
 LATTICE = 40  # spins per axis
-SWEEPS = 20  # of Swendsen and Wang; their correlation time is about 5 sweeps here
+SWEEPS = 30  # of Swendsen and Wang, whose memory lasts about 5; random spins are far from here
 COARSENING = 1.0  # standard deviation of the window that averages spins, sites
 BOND = 1 - 1 / (1 + np.sqrt(2.0))  # 1 - e^-2K at the critical coupling of Onsager (1944)
 
@@ -31,7 +31,7 @@ def ising(channels: int, rng: np.random.Generator) -> np.ndarray:
     """Spins ±1 [C, n, n] of the periodic square lattice in equilibrium at the critical point.
 
     Clusters of equal spins, bonds kept with the probability 1 - exp(-2K), turn as one (Swendsen
-    and Wang 1987), 20 times from random spins.
+    and Wang 1987), 30 times from random spins.
     """
     count = channels * LATTICE**2
     sources, targets = _bonds(channels)

@@ -15,7 +15,7 @@ FRONT = (0.015, 0.03)  # ℓ, share of the domain
 
 PARTICLES = 250
 LATTICE = 64  # sites per axis; the largest clusters are about 56 wide
-ARENA = 96  # sites per axis of the plane in which the walkers walk
+ARENA = 112  # sites per axis of the plane in which the walkers walk: clusters of a radius up to 49
 BIRTH = 5  # sites between the cluster and the circle on which walkers are born
 THICKNESS = 1.0  # standard deviation of a particle's image, sites
 

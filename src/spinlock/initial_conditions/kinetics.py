@@ -20,9 +20,9 @@ SEED_CYCLES = (1.0, 2.5)  # half-open, cycles per domain, of the field that spir
 SPIRAL_STEP, SPIRAL_STEPS = 1.0, 50
 
 SYNTHESIS = (3.0, 5.0)  # α of the switch
-SWITCH_WALL = 0.02  # √(D / degradation rate), share of the domain
+SWITCH_WALL = 0.012  # √(D / degradation rate), share of the domain
 SWITCH_BIAS = 0.5  # standard deviations of the initial field
-SWITCH_STEP, SWITCH_STEPS = 0.5, 16
+SWITCH_STEP, SWITCH_STEPS = 0.5, 24
 
 
 def turing_pattern(channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
@@ -76,9 +76,11 @@ def spirals(channels: int, rng: np.random.Generator) -> np.ndarray:
 
     $\partial_t A = A - (1 + ic) |A|^2 A + \ell^2 \Delta A$, c = 1: the λ-ω system that Kopell and
     Howard (1973, "Plane wave solutions to reaction-diffusion equations") took for the reaction;
-    its plane waves have $|A|^2 = 1 - (\ell q)^2$. It starts from a complex Gaussian field on
+    its plane waves have $|A|^2 = 1 - (\ell q)^2$ (here 1.3 times as far from 1, by
+    the length of a step). It starts from a complex Gaussian field on
     1 … 2.5 cycles per domain, of about seven zeros, and runs 50 units of time; ℓ is uniform on
-    [0.011, 0.016] of the domain. Steps of reaction and of diffusion alternate, each exact.
+    [0.011, 0.016] of the domain. Steps of reaction and of diffusion alternate, each exact; the
+    last one is half a step of diffusion (Strang 1968).
     """
     waves = spectral.half_plane(*SEED_CYCLES)
     normals = rng.standard_normal((2, channels, len(waves), 2)).view(np.complex128)[..., 0]
@@ -91,8 +93,9 @@ def spirals(channels: int, rng: np.random.Generator) -> np.ndarray:
         growth = np.log1p(np.expm1(2 * SPIRAL_STEP) * (state.real**2 + state.imag**2))
         turn = -0.5 * TWIST * growth
         state = state * np.exp(SPIRAL_STEP - 0.5 * growth) * (np.cos(turn) + 1j * np.sin(turn))
-        state = fft.ifft2(fft.fft2(state) * heat)
-    return state
+        modes = fft.fft2(state)
+        state = fft.ifft2(modes * heat)
+    return fft.ifft2(modes * np.sqrt(heat))
 
 
 def regulatory_network(channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +104,7 @@ def regulatory_network(channels: int, grid_size: int, rng: np.random.Generator) 
     $\partial_t u = \alpha / (1 + v^2) - u + w^2 \Delta u$, and the same with u and v exchanged
     (Gardner, Cantor and Collins 2000, "Construction of a genetic toggle switch in Escherichia
     coli"), [C, H, W]. Each cell falls to one of two stable states, $u v = 1$ and
-    $u + v = \alpha$; walls about w = 0.02 of the domain wide lie between. α is uniform on [3, 5];
+    $u + v = \alpha$; walls a few w = 0.012 of the domain wide lie between. α is uniform on [3, 5];
     the basin that a cell starts in is set by `band_limited_low` plus an offset.
     """
     synthesis = rng.uniform(*SYNTHESIS, channels)[:, None, None]
