@@ -17,11 +17,12 @@ from spinlock.initial_conditions import families
 
 NAMES = [column.name for column in initial.COLUMNS]
 VARIANTS = list(families.VARIANTS)
+RESOLVED = VARIANTS[:10]  # of the default mix: no edges or thin tails that a coarse grid misses
 
 
 def drawn(operator, grid_size=32, variant=None):
     rng = randomness.stream(7, "initial_condition/0", operator)
-    label = variant or VARIANTS[operator % len(VARIANTS)]
+    label = variant or RESOLVED[operator % len(RESOLVED)]
     return families.draw(label, 3, grid_size, rng)
 
 
@@ -49,8 +50,9 @@ def test_there_are_fourteen_documented_columns_of_one_family():
 
 
 def test_every_initial_condition_has_finite_features_and_no_column_is_constant():
-    found = initial.features(mix(60))
-    assert found.shape == (60, 14)
+    u0 = torch.stack([drawn(operator, variant=name) for operator, name in enumerate(VARIANTS * 2)])
+    found = initial.features(u0)
+    assert found.shape == (2 * len(VARIANTS), 14)
     assert found.dtype == torch.float32
     assert torch.isfinite(found).all()
     assert (found.std(0) > 1e-3).all()

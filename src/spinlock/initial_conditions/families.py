@@ -10,7 +10,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.initial_conditions import localized, spectral, waves
+from spinlock.initial_conditions import (
+    continuum,
+    critical,
+    geometric,
+    growth,
+    information,
+    kinetics,
+    localized,
+    mixtures,
+    quantum,
+    relativity,
+    spectral,
+    tissue,
+    transformed,
+    waves,
+)
 from spinlock.refusals import Refusal
 
 
@@ -42,6 +57,16 @@ def _band_limited(band: str) -> Variant:
     )
 
 
+def _of_its_own(
+    name: str,
+    generate: Callable[[int, int, np.random.Generator], np.ndarray],
+    variance: float | None = None,
+    band: tuple[float, float] | None = None,
+) -> dict[str, Variant]:
+    """The one row of a family with a single variant, which bears the family's name."""
+    return {name: Variant(family=name, generate=generate, variance=variance, band=band)}
+
+
 VARIANTS = {
     "grf_0.25": _random_field(0.25),
     "grf_0.5": _random_field(0.5),
@@ -51,15 +76,43 @@ VARIANTS = {
     "band_limited_low": _band_limited("low"),
     "band_limited_mid": _band_limited("mid"),
     "band_limited_high": _band_limited("high"),
-    "sinusoids": Variant(family="sinusoids", generate=waves.sinusoids, variance=1.0, band=None),
-    "localized": Variant(family="localized", generate=localized.blobs, variance=None, band=None),
+    **_of_its_own("sinusoids", waves.sinusoids, variance=1.0),
+    **_of_its_own("localized", localized.blobs),
+    **_of_its_own("structured", geometric.structured),
+    **_of_its_own("mixed", mixtures.mixed, variance=1.0),
+    **_of_its_own("multiscale_grf", spectral.multiscale_grf, variance=1.0, band=(1.0, 16.0)),
+    **_of_its_own("composite", mixtures.composite),
+    **_of_its_own("heavy_tailed", transformed.heavy_tailed),
+    **_of_its_own("quantum_wave_packet", quantum.quantum_wave_packet),
+    **_of_its_own("thermal_gradient", continuum.thermal_gradient),
+    **_of_its_own("light_cone", relativity.light_cone),
+    **_of_its_own("phase_boundary", transformed.phase_boundary),
+    **_of_its_own("interference_pattern", quantum.interference_pattern),
+    **_of_its_own("shock_front", continuum.shock_front),
+    **_of_its_own("coherent_state", quantum.coherent_state, variance=1.0, band=quantum.VACUUM),
+    **_of_its_own("relativistic_wave_packet", relativity.relativistic_wave_packet),
+    **_of_its_own("turing_pattern", kinetics.turing_pattern),
+    **_of_its_own("morphogen_gradient", tissue.morphogen_gradient),
+    **_of_its_own("reaction_front", growth.reaction_front),
+    **_of_its_own("critical_fluctuation", critical.critical_fluctuation),
+    **_of_its_own("bz_reaction", kinetics.bz_reaction),
+    **_of_its_own("shannon_entropy", information.shannon_entropy, variance=1.0),
+    **_of_its_own("cell_population", tissue.cell_population),
+    **_of_its_own("chromatin_domain", tissue.chromatin_domain),
+    **_of_its_own("gene_expression", tissue.gene_expression),
+    **_of_its_own(
+        "mutual_information", information.mutual_information, variance=1.0, band=information.CYCLES
+    ),
+    **_of_its_own("regulatory_network", kinetics.regulatory_network),
+    **_of_its_own("dla_cluster", growth.dla_cluster),
+    **_of_its_own("error_correcting_code", information.error_correcting_code),
 }
 
 
 def draw(
     variant: str, channels: int, grid_size: int, rng: np.random.Generator
 ) -> Float[Tensor, "C H W"]:
-    """One initial condition; its channels are independent draws of the same variant.
+    """One initial condition; its channels are independent draws, but for `mutual_information`.
 
     Args:
         variant: a key of `VARIANTS`.

@@ -8,6 +8,7 @@ same stream gives the same function on every grid that resolves it.
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,8 @@ BANDS = {"low": (1.0, 4.0), "mid": (4.0, 8.0), "high": (8.0, 13.0)}
 
 GRF_KNEE = 3.0  # cycles per domain
 GRF_CUTOFF = 13.0  # cycles per domain, excluded
+
+OCTAVES = (1.0, 2.0, 4.0, 8.0, 16.0)  # cycles per domain, edges of half-open annuli
 
 
 def random_field(
@@ -36,6 +39,17 @@ def random_field(
 def band_limited(band: str, channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise [C, H, W] of expected variance 1, white inside one of `BANDS`, else zero."""
     return _gaussian(lambda: _band_modes(band), 1.0, channels, grid_size, rng)
+
+
+def multiscale_grf(channels: int, grid_size: int, rng: np.random.Generator) -> np.ndarray:
+    r"""Log-correlated Gaussian fields [C, H, W] of expected variance 1, without a scale.
+
+    A sum of four independent fields, one for each octave of $1 \le k < 16$ cycles per domain, of
+    variance 1/4 each, with $p_k \propto k^{-2}$ inside: the slope at which all octaves of the
+    plane are equal (Duplantier, Rhodes, Sheffield and Vargas 2017, "Log-correlated Gaussian
+    fields"), where `random_field` keeps its variance below the knee.
+    """
+    return _gaussian(_octave_modes, 1.0, channels, grid_size, rng)
 
 
 def _gaussian(
@@ -88,6 +102,14 @@ def _grf_modes() -> tuple[np.ndarray, np.ndarray]:
     waves = half_plane(1.0, GRF_CUTOFF)
     power = (np.square(waves).sum(-1) + GRF_KNEE**2) ** -2.0
     return waves, power / power.sum()
+
+
+@cache
+def _octave_modes() -> tuple[np.ndarray, np.ndarray]:
+    octaves = [half_plane(*edges) for edges in pairwise(OCTAVES)]
+    powers = [1.0 / np.square(waves).sum(-1) for waves in octaves]
+    shares = [power / (len(octaves) * power.sum()) for power in powers]
+    return np.concatenate(octaves), np.concatenate(shares)
 
 
 @cache
