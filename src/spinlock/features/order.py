@@ -93,4 +93,5 @@ def _near(
     known, window = np.unique(first, return_inverse=True)
     windows = np.stack([dealt[:, :, row : row + 2 * columns] for row in known], 1)
     windows = np.sort(windows.reshape(*windows.shape[:2], -1))
-    return windows[:, window[:, None], pairs - columns * first[:, None]]
+    found = windows[:, window[:, None], pairs - columns * first[:, None]]
+    return np.ascontiguousarray(found)  # a sum over the ranks must not depend on n
