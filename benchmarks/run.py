@@ -8,17 +8,18 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+import features
+from clock import timed
 from spinlock import artifacts, params, runtime
 from spinlock.cleaning import raw
-from spinlock.features import extract
 from spinlock.operators.cnn import widths
 from spinlock.rollout import engine, policies, stream
 from spinlock.rollout.config import Config
@@ -27,7 +28,6 @@ from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import Theta
 from spinlock.tokenizer import model
 
-T = TypeVar("T")
 FOLDER = Path(__file__).parent
 PAIRS = 3  # repetitions of each comparison
 
@@ -40,7 +40,12 @@ def main() -> None:
     few, many = (
         operators.take(range(0, len(operators), len(operators) // count)) for count in (10, 32)
     )
-    measured = {**rollout(few, config), **workers(many, config), **tokenizer()}
+    measured = {
+        **rollout(few, config),
+        **workers(many, config),
+        **features.measure(many, config),
+        **tokenizer(),
+    }
     rounded = {name: artifacts.rounded(value, 3) for name, value in measured.items()}
     artifacts.write_json(FOLDER / "results.json", {"machine": machine(), "results": rounded})
     rows = [f"| `{name}` | {value:g} |" for name, value in rounded.items()]
@@ -57,25 +62,16 @@ def machine() -> str:
 
 
 def rollout(some: Operators, config: Config) -> dict[str, float]:
-    """Ours against plain modules, one realization after the other; the features' cost beside it.
+    """`rollout/float32_ratio`: ours against plain modules, one realization after the other.
 
-    `rollout/float32_ratio`: plain time over our time, > 1 is faster. `features/us_per_field`:
-    microseconds per field of all channels. `features/rollout_share`: over the rollout's time.
+    Plain time over our time, > 1 is faster.
     """
-    ratios, shares, costs = [], [], []
+    ratios = []
     for index in range(len(some)):
-        sizes = index, config.steps, config.realizations, config.bound
-        ours, found = timed(lambda sizes=sizes: engine.roll_out(some, *sizes))
-        plain, _ = timed(lambda index=index: plainly(some, index, config))
-        described, _ = timed(lambda found=found: extract.extract(found.u, found.u0))
+        ours, _ = timed(partial(features.roll_out, some, index, config))
+        plain, _ = timed(partial(plainly, some, index, config))
         ratios.append(plain / ours)
-        shares.append(described / ours)
-        costs.append(1e6 * described / (config.steps * config.realizations))
-    return {
-        "rollout/float32_ratio": statistics.median(ratios),
-        "features/us_per_field": statistics.median(costs),
-        "features/rollout_share": statistics.median(shares),
-    }
+    return {"rollout/float32_ratio": statistics.median(ratios)}
 
 
 def plainly(operators: Operators, index: int, config: Config) -> Tensor:
@@ -130,16 +126,12 @@ def warm(rollouts: Iterator[object], total: int) -> float:
 
 def tokenizer() -> dict[str, float]:
     """`tokenizer/encode_per_second`: operators per second and core, from raw features."""
-    learned, features = model.load("models/tokenizer.pt"), raw.read("data/features.h5").aggregated
-    times = [timed(lambda: learned.encode(features))[0] for _ in range(PAIRS)]
-    return {"tokenizer/encode_per_second": len(features) / statistics.median(times)}
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Processor seconds of this process, and the result."""
-    start = time.process_time()
-    result = work()
-    return time.process_time() - start, result
+    learned, raw_features = (
+        model.load("models/tokenizer.pt"),
+        raw.read("data/features.h5").aggregated,
+    )
+    times = [timed(lambda: learned.encode(raw_features))[0] for _ in range(PAIRS)]
+    return {"tokenizer/encode_per_second": len(raw_features) / statistics.median(times)}
 
 
 if __name__ == "__main__":

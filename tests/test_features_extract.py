@@ -62,7 +62,7 @@ def test_shapes_are_those_of_the_contract():
     assert extract.single(torch.zeros(5, 120)).shape == (5, 360)
 
 
-@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("size", [16, 32, 64])
 def test_one_trajectory_has_the_same_bits_alone_and_among_others(size, monkeypatch):
     u, u0 = trajectories(5, size=size)
     of_paths, of_steps = summary(u, u0), extract.temporal(u)
@@ -83,8 +83,9 @@ def same(one, other):
     )
 
 
-def test_a_gradient_changes_no_bit():
-    u, u0 = trajectories(2, size=32)
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_gradient_changes_no_bit(size):
+    u, u0 = trajectories(2, size=size)
     watched = u.clone().requires_grad_()
     assert same(summary(watched, u0), summary(u, u0))
     assert same(extract.temporal(watched), extract.temporal(u))

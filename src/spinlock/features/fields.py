@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spinlock import fourier
 from spinlock.features.kernels import dot, product
-from spinlock.features.numerics import RESOLUTION
+from spinlock.features.numerics import FLAT, RESOLUTION
 from spinlock.features.order import ascending
 
 
@@ -63,6 +63,29 @@ class Fields:
         dy, dx = (part.flatten(-2) for part in self.gradient)
         pairs = ((dy, dy), (dx, dx), (dx, dy))
         return tuple(dot(first, second) / first.shape[-1] for first, second in pairs)
+
+    @cached_property
+    def square(self) -> Float[Tensor, "*B C HW"]:
+        """z²."""
+        z = self.z.flatten(-2)
+        return z * z
+
+    @cached_property
+    def moments(self) -> tuple[Float[Tensor, "*B C"], Float[Tensor, "*B C"]]:
+        """⟨z³⟩ and ⟨z⁴⟩, ⟨·⟩ the mean over the domain."""
+        cells = self.square.shape[-1]
+        return dot(self.square, self.z.flatten(-2)) / cells, dot(self.square, self.square) / cells
+
+    @cached_property
+    def steep(self) -> Float[Tensor, "*B C HW"]:
+        """|∇z|² + `FLAT`, never zero."""
+        dy, dx = (part.flatten(-2) for part in self.gradient)
+        return torch.addcmul(dy.new_tensor(FLAT), dy, dy).addcmul_(dx, dx)
+
+    @cached_property
+    def slope(self) -> Float[Tensor, "*B C"]:
+        """Mean over the domain of √`steep`."""
+        return dot(self.steep, self.steep.rsqrt()) / self.steep.shape[-1]
 
     @cached_property
     def squared_gradient(self) -> tuple[Float[Tensor, "*B C H W"], Float[Tensor, "*B C H W"]]:

@@ -3,11 +3,12 @@
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 HALF_CLASSES = 8  # classes on either side of the central one, of half a standard deviation
 CLASSES = 2 * HALF_CLASSES + 1
+Phrases = dict[int, "Phrases"]  # by their next symbol
 WINDOW = 8  # points, a quarter of the domain on the grid of 32²
 
 
@@ -56,15 +57,15 @@ def local_entropy_variance(levels: Int[Tensor, "B H W"]) -> Float[Tensor, "B"]:
     total = WINDOW**2
     counts = torch.arange(total + 1, dtype=torch.float64, device=levels.device)
     table = torch.special.xlogy(counts, counts) / math.log(2)
-    weighted = torch.zeros(levels.shape, dtype=torch.float64, device=levels.device)
-    for level in range(CLASSES):
-        weighted += table[_window_sum(levels == level)]
+    classes = torch.arange(CLASSES, dtype=levels.dtype, device=levels.device)
+    inside = _window_sum(levels == classes[:, None, None, None])
+    weighted = table[inside.int()].sum(0)
     return (math.log2(total) - weighted / total).var((-2, -1), correction=0)
 
 
-def _window_sum(inside: Bool[Tensor, "B H W"]) -> Int[Tensor, "B H W"]:
+def _window_sum(inside: Bool[Tensor, "K B H W"]) -> UInt8[Tensor, "K B H W"]:
     """Count the points of a class in the periodic window that starts at each point."""
-    total = inside.to(torch.int32)
+    total = inside.to(torch.uint8)
     width = 1
     while width < WINDOW:  # doubling: WINDOW is a power of two
         total = total + total.roll(-width, -1)
@@ -88,11 +89,12 @@ def lempel_ziv_complexity(binary: Bool[Tensor, "B H W"]) -> Float[Tensor, "B"]:
 
 def count_phrases(symbols: bytes) -> int:
     """Parse into the shortest phrases not seen before; an unfinished last one counts."""
-    seen: set[bytes] = set()
-    start = 0
-    for end in range(1, len(symbols) + 1):
-        phrase = symbols[start:end]
-        if phrase not in seen:
-            seen.add(phrase)
-            start = end
-    return len(seen) + (start < len(symbols))
+    tree: Phrases = {}
+    known, count = tree, 0  # known: all phrases seen that begin with what is read of this one
+    for symbol in symbols:
+        if symbol in known:
+            known = known[symbol]
+        else:
+            known[symbol] = {}
+            known, count = tree, count + 1
+    return count + (known is not tree)

@@ -33,7 +33,8 @@ def clusters(
     area = np.bincount(labels[values != 0], minlength=total)
     owner = np.zeros(total, dtype=np.int64)
     owner[labels.reshape(len(values), -1)] = np.arange(len(values))[:, None]
-    count = np.bincount(owner[area > 0], minlength=len(values))
+    owner, area = owner[area > 0], area[area > 0]
+    count = np.bincount(owner, minlength=len(values))
     largest = np.zeros(len(values))
     np.maximum.at(largest, owner, area)
     share = largest / np.count_nonzero(values, axis=(1, 2))

@@ -1,5 +1,6 @@
 """Square roots, means and slopes that stay finite, with their gradients, where a value does not."""
 
+import math
 from functools import lru_cache
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 RESOLUTION = 1e-6  # relative; a smaller deviation of a float32 field is rounding
 NOISE = 1e-11  # as a share of power, with a margin: added to the argument of a logarithm of power
+FLAT = NOISE * (2 * math.pi) ** 2  # of a mean square gradient of 4π² or more: that of rounding
 
 
 def root(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

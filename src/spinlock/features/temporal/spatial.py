@@ -12,13 +12,12 @@ from spinlock.features import order
 from spinlock.features.declare import statistic
 from spinlock.features.fields import Fields
 from spinlock.features.kernels import dot
-from spinlock.features.numerics import NOISE, root
+from spinlock.features.numerics import FLAT, root
 from spinlock.features.temporal.spatial_columns import COLUMNS
 
 SIXTEENTHS = tuple(j / 16 for j in range(17))
 TAILS = (0.01, 0.05, 0.95, 0.99)
 SCALE = 2 * torch.pi  # from radians to cycles per domain
-FLAT = NOISE * SCALE**2  # added to a mean square gradient: that of rounding
 HUGE = 2.0**100  # times a value that is not zero up to rounding, it is more than 2
 ATOM = 1e-6  # deviations; added to a distance of quantiles, which may be zero
 
@@ -33,12 +32,12 @@ def compute(fields: Fields) -> Float[Tensor, "*B C 24"]:
 
 def _moments(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
     z = fields.z.flatten(-2)
-    square, sign, cells = z * z, _sign(z.detach()), z.shape[-1]
+    sign, (third, fourth) = _sign(z.detach()), fields.moments
     return {
         "deviation": fields.deviation.log10(),
-        "skewness": dot(square, z) / cells,
-        "kurtosis": dot(square, square) / cells - 3,
-        "absolute_deviation": dot(sign, z) / cells,
+        "skewness": third,
+        "kurtosis": fourth - 3,
+        "absolute_deviation": dot(sign, z) / z.shape[-1],
         "crossing_density": _crossings(sign, fields.size),
     }
 
@@ -87,17 +86,15 @@ def _order(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
 
 
 def _gradient(fields: Fields) -> dict[str, Float[Tensor, "*B C"]]:
-    z, dy, dx = (part.flatten(-2) for part in (fields.z, *fields.gradient))
+    z, steep, cells = fields.z.flatten(-2), fields.steep, fields.size**2
     along_y, along_x, cross = fields.structure
-    square = torch.addcmul(dy * dy, dx, dx)
-    mean_square, cells = along_y + along_x + FLAT, square.shape[-1]
-    fourth = dot(square, square) / cells + FLAT * (2 * mean_square - FLAT)
+    mean_square = along_y + along_x + FLAT
     return {
         "gradient_scale": mean_square.sqrt().log10() - _log10(SCALE),
-        "gradient_mean": (square + FLAT).sqrt_().mean(-1) / mean_square.sqrt(),
-        "gradient_kurtosis": (fourth / mean_square.square()).log10(),
-        "gradient_maximum": ((square.amax(-1) + FLAT) / mean_square).sqrt().log10(),
-        "gradient_height": dot(z, square) / cells / mean_square,
+        "gradient_mean": fields.slope / mean_square.sqrt(),
+        "gradient_kurtosis": (dot(steep, steep) / cells / mean_square.square()).log10(),
+        "gradient_maximum": (steep.amax(-1) / mean_square).sqrt().log10(),
+        "gradient_height": dot(z, steep) / cells / mean_square,
         "gradient_anisotropy": root((along_x - along_y).square() + 4 * cross.square())
         / mean_square,
     }
