@@ -114,11 +114,14 @@ def test_initial_categories_do_not_count(data, truth):
 
 def test_features_of_the_truth_are_those_of_the_data(data, truth):
     u, u0 = truth
-    found = losses.single_view(u, u0, data.space.tokenizer.cleaner, None)
-    expected = extract.single(extract.summary(u, u0))
+    cleaner = data.space.tokenizer.cleaner
+    found = losses.single_view(u, u0, cleaner, None)
+    groups = losses.groups(cleaner.summary.names), losses.groups(cleaner.temporal.names)
+    summary, temporal = extract.describe(u, u0, *groups, None)
+    expected = extract.single(summary)
     assert torch.equal(found.summary.isnan(), expected.isnan())
     assert torch.equal(found.summary.nan_to_num(), expected.nan_to_num())
-    assert torch.equal(found.temporal.nan_to_num(), extract.temporal(u).nan_to_num())
+    assert torch.equal(found.temporal.nan_to_num(), temporal.nan_to_num())
 
 
 def test_a_frozen_tokenizer_asks_for_no_gradient(data):
