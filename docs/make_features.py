@@ -2,7 +2,9 @@
 
 import inspect
 import math
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spinlock.features import architecture, names
@@ -25,6 +27,10 @@ SUMMARY is stored as three blocks over the realizations of an operator: `.mean`,
 the deviation over the size of the mean. TEMPORAL is the mean over the channels, and over the
 realizations. Groups marked optional are computed if `extract.summary_groups` or
 `extract.temporal_groups` of `params.yaml` names them.
+
+Derivatives are those of the Fourier series through the points; an odd one (the gradient) is 0 at
+the grid's own wavenumber, H / 2 cycles per domain, where its sign is not known. A wave is a mode
+and its conjugate, so power is one-sided: that of both, in space as in time.
 
 **NaN** is a value that does not exist, never a failure: a field that is constant, zero or not
 finite has no shape, a trajectory too short has no such statistic, one realization no deviation,
@@ -59,7 +65,14 @@ def table() -> str:
         parts.append(f"## {family.upper()}\n")
         parts += [_section(family, group) for group in groups]
     prose = (architecture.architecture.__doc__ or "").partition("\n\n    Returns:")[0]
-    parts.append(f"## ARCHITECTURE\n\n{_verbatim(prose)}\n")
+    sizes = "\n".join(f"* `{name}`, {unit}" for name, unit in architecture.SIZES.items())
+    parts.append(
+        f"## ARCHITECTURE\n\n{_verbatim(prose)}\n\n"
+        "* `architecture.theta.<parameter>`, one for each that varies (noise_scale and dt as "
+        "decimal logarithms), `<parameter>=<choice>`, 1 for the choice taken and 0 for the others, "
+        "`<parameter>.active`, 0 where the operator does not use the parameter\n"
+        f"{sizes}\n"
+    )
     return "\n".join(parts)
 
 
@@ -77,9 +90,20 @@ def _counts() -> str:
 def _section(family: str, group: str) -> str:
     found = names.GROUPS[family][group]
     title = group if group in DEFAULT[family] else f"{group} (optional)"
-    notation = _verbatim(inspect.getmodule(found.compute).__doc__)
+    notation = "\n\n".join(_verbatim(text) for text in _notation(found.compute))
     rows = "\n".join(_row(column) for column in found.columns)
     return f"### {title}\n\n{notation}\n\n{HEADER}\n{rows}\n"
+
+
+def _notation(compute: Callable) -> Iterator[str]:
+    """What the module of a group says of its symbols, and the modules that it names."""
+    module = inspect.getmodule(compute)
+    text = module.__doc__ or ""
+    yield text
+    for name in re.findall(r"`(\w+)`", text):
+        named = sys.modules.get(f"{module.__package__}.{name}")
+        if named:
+            yield f"`{name}`: {named.__doc__}"
 
 
 def _row(column: Column) -> str:
