@@ -11,6 +11,7 @@ from spinlock.plots import style
 
 ACROSS = 12  # panels in a row
 BINS = 40
+SHOWN = (0.005, 0.995)  # quantiles at the edges of a histogram: a long tail would hide the rest
 LIMIT = 30.0  # robust deviations; a bar that is longer is cut, its number is not
 
 
@@ -38,7 +39,10 @@ def distributions(gallery: Gallery) -> Figure:
     """One histogram a column, by group; the number of missing values where there are any."""
     found = groups(gallery.columns)
     rows = [-(-len(places) // ACROSS) for _, places in found]
-    title = f"Features of {len(gallery.values)} training operators"
+    title = (
+        f"Features of {len(gallery.values)} training operators: counts over the value, "
+        "without the outermost 1 %"
+    )
     figure = style.figure(20, 1.0 + 0.5 * len(found) + 1.25 * sum(rows), title)
     heights = [0.4 + 1.25 * count for count in rows]
     parts = figure.subfigures(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -59,7 +63,8 @@ def _group(part: SubFigure, gallery: Gallery, name: str, places: list[int], rows
 def _histogram(axes: Axes, column: str, values: np.ndarray) -> None:
     known = values[np.isfinite(values)]
     absent = len(values) - len(known)
-    axes.hist(known, bins=BINS, color=style.BLUE)
+    low, high = np.quantile(known, SHOWN) if len(known) else (0.0, 1.0)
+    axes.hist(known, bins=BINS, range=(low, high), color=style.BLUE)
     label = column.rpartition(".")[2].replace("_", " ")
     axes.set_title(label, fontsize=6.5, fontweight="normal", pad=2)
     axes.set_yticks([])
@@ -75,10 +80,11 @@ def _histogram(axes: Axes, column: str, values: np.ndarray) -> None:
 
 @style.styled
 def correlation(gallery: Gallery) -> Figure:
-    """|r| of every pair of columns, with lines between the groups."""
-    figure = style.figure(13, 12, "Correlation of features, training operators")
+    """r of every pair of columns, with lines between the groups."""
+    count = len(gallery.values)
+    figure = style.figure(14.5, 12, f"Correlation of features, {count} training operators")
     axes = figure.subplots()
-    image = style.heat_map(axes, np.abs(gallery.correlation), (0.0, 1.0), style.SEQUENTIAL)
+    image = style.heat_map(axes, gallery.correlation, (-1.0, 1.0), style.DIVERGING)
     axes.set_aspect("equal")
     found = groups(gallery.columns)
     middles = [np.mean(places) for _, places in found]
@@ -86,16 +92,19 @@ def correlation(gallery: Gallery) -> Figure:
     axes.set_yticks(middles, labels)
     axes.set_xticks(middles, labels, rotation=45, ha="right")
     for _, places in found[1:]:
-        axes.axhline(places[0] - 0.5, color="white", linewidth=1.0)
-        axes.axvline(places[0] - 0.5, color="white", linewidth=1.0)
-    style.color_bar(axes, image, "|correlation|")
+        axes.axhline(places[0] - 0.5, color=style.INK, linewidth=0.8)
+        axes.axvline(places[0] - 0.5, color=style.INK, linewidth=0.8)
+    style.color_bar(axes, image, "correlation")
     return figure
 
 
 @style.styled
 def portraits(chosen: tuple[Portrait, ...]) -> Figure:
     """Rollouts of some operators beside their most unusual features."""
-    title = "Test operators from the most common to the most unusual"
+    title = (
+        "Test operators from the most common to the most unusual (channel 0, realization 0; "
+        f"a color scale a row; bars end at {LIMIT:g})"
+    )
     figure = style.figure(18, 1.0 + 3.1 * max(1, len(chosen)), title)
     if not chosen:
         return figure
@@ -106,19 +115,21 @@ def portraits(chosen: tuple[Portrait, ...]) -> Figure:
 
 
 def _portrait(part: SubFigure, portrait: Portrait) -> None:
+    limit = np.nanmax(np.abs(portrait.frames))
     style.heading(
-        part, f"operator {portrait.operator} ({portrait.policy}, {portrait.initial_condition})"
+        part,
+        f"operator {portrait.operator} ({portrait.policy}, {portrait.initial_condition}), "
+        f"colors from −{style.number(limit)} to {style.number(limit)}",
     )
     count = len(portrait.steps)
     *pictures, bars = part.subplots(1, count + 1, width_ratios=[1.0] * count + [2.6])
-    limit = np.nanmax(np.abs(portrait.frames))
     for axes, step, frame in zip(pictures, portrait.steps, portrait.frames, strict=True):
         axes.imshow(frame, cmap=style.DIVERGING, vmin=-limit, vmax=limit)
         axes.set_title(f"step {step}", fontweight="normal", fontsize=8)
         axes.set_axis_off()
     rows = np.arange(len(portrait.columns))
     bars.barh(rows, portrait.scores.clip(-LIMIT, LIMIT), color=style.VERMILION)
-    bars.set_yticks(rows, portrait.columns, fontsize=7)
+    bars.set_yticks(rows, portrait.columns, fontsize=6.5)
     bars.invert_yaxis()
     bars.axvline(0, color=style.GRAY, linewidth=0.8)
     bars.set_xlabel("robust deviations from the median training operator", fontsize=8)
