@@ -108,6 +108,33 @@ def knows_no_grid(group: ModuleType, tolerance: Mapping[str, float]) -> None:
         torch.testing.assert_close(middle[:, j], fine[:, j], rtol=0, atol=atol, msg=name)
 
 
+def knows_no_origin_scale_offset_direction_or_grid(
+    group: ModuleType, seed: int, dy: int, dx: int
+) -> None:
+    """Every column of each channel stays as it is, to 1e-9, in float64."""
+    u = smooth(seed, (1, 2), 32)
+    still = group.compute(fields.measure(u))
+    others = (
+        u.roll((dy, dx), (-2, -1)), 3.7 * u - 2, u.rot90(1, (-2, -1)), smooth(seed, (1, 2), 64),
+    )  # fmt: skip
+    for other in others:
+        found = group.compute(fields.measure(other))
+        for name, one, two in zip(
+            statistics(group), found.unbind(-1), still.unbind(-1), strict=True
+        ):
+            torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9, msg=name)
+
+
+def has_the_same_bits_in_any_batch(group: ModuleType, size: int) -> None:
+    """Alone, among others, and in another order."""
+    u = noise(2, (5, 3, size, size))
+    together = group.compute(fields.measure(u))
+    order = torch.tensor([3, 0, 4, 1, 2])
+    assert torch.equal(group.compute(fields.measure(u[order])), together[order])
+    for row in range(5):
+        assert torch.equal(group.compute(fields.measure(u[row])), together[row])
+
+
 def has_its_gradients(group: ModuleType, u: Tensor) -> None:
     """Those of finite differences, for every column that says to have one; none for others."""
     smooth_columns = torch.tensor([column.differentiable for column in group.COLUMNS])

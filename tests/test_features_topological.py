@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import optional_cases as cases
 from feature_cases import noise, smooth, wave
 from spinlock.features import fields
 from spinlock.features.declare import statistic
@@ -167,24 +168,12 @@ def test_hills_of_a_checkerboard_are_holes_of_one_net():
 @settings(max_examples=8)
 @given(seed=seeds, dy=st.integers(0, 31), dx=st.integers(0, 31))
 def test_nothing_depends_on_origin_scale_offset_direction_and_grid(seed, dy, dx):
-    u = smooth(seed, (1, 2), 32)
-    still = describe(u)
-    others = (
-        u.roll((dy, dx), (-2, -1)), 3.7 * u - 2, u.rot90(1, (-2, -1)), smooth(seed, (1, 2), 64),
-    )  # fmt: skip
-    for other in others:
-        for name, values in describe(other).items():
-            torch.testing.assert_close(values, still[name], rtol=1e-9, atol=1e-9, msg=name)
+    cases.knows_no_origin_scale_offset_direction_or_grid(topological, seed, dy, dx)
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
 def test_a_field_has_the_same_bits_alone_and_among_others(size):
-    u = noise(2, (5, 3, size, size))
-    together = topological.compute(fields.measure(u))
-    order = torch.tensor([3, 0, 4, 1, 2])
-    assert torch.equal(topological.compute(fields.measure(u[order])), together[order])
-    for row in range(5):
-        assert torch.equal(topological.compute(fields.measure(u[row])), together[row])
+    cases.has_the_same_bits_in_any_batch(topological, size)
 
 
 def test_rounding_makes_no_valleys():
