@@ -114,7 +114,7 @@ def share(operators: Operators, config: Config) -> float:
 
 def roll_out(operators: Operators, row: int, config: Config) -> engine.Rollout:
     """What stage generate does."""
-    return engine.roll_out(operators, row, config.steps, config.realizations, config.bound)
+    return engine.roll_out(operators, row, config)
 
 
 def describe(

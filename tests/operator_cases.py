@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from spinlock.rollout import engine
+from spinlock.rollout.config import Config
+from spinlock.rollout.engine import Rollout
 from spinlock.sampling import space
 from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import RULES, Theta
@@ -13,6 +16,10 @@ THETA = Theta(
     num_layers=3,
     base_channels=4,
     kernel_size=3,
+    encoder_levels=2,
+    mode_share=1.0,
+    afno_blocks=2,
+    blocks_per_level=1,
     activation="gelu",
     dropout_rate=0.2,
     normalization="instance",
@@ -78,3 +85,25 @@ def variety() -> Operators:
         theta(normalization="none", activation="relu", update_policy="residual", dt=1.0),
         theta(noise_scale=1.0, kernel_size=7),
     )
+
+
+def roll_out(
+    operators: Operators,
+    index: int,
+    steps: int,
+    realizations: int,
+    bound: float,
+    *,
+    precision: str = "float32",
+    draw: int = 0,
+) -> Rollout:
+    """A rollout whose settings are written out."""
+    settings = Config(
+        steps=steps,
+        realizations=realizations,
+        bound=bound,
+        store="none",
+        precision=precision,
+        shard_size=1,
+    )
+    return engine.roll_out(operators, index, settings, draw)

@@ -9,6 +9,10 @@ from spinlock.sampling.config import Config
 SEED = 20251121
 FIXED = {
     "operator_type": "cnn",
+    "encoder_levels": 2,
+    "mode_share": 1.0,
+    "afno_blocks": 2,
+    "blocks_per_level": 1,
     "activation": "gelu",
     "normalization": "instance",
     "noise_type": "gaussian",

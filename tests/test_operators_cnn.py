@@ -7,12 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_cases import THETA, table, theta, variety
+from operator_cases import THETA, roll_out, table, theta, variety
 from spinlock.operators import blocks, cnn, draws, weights
 from spinlock.operators.build import build
 from spinlock.randomness import stream
 from spinlock.rollout import engine
-from spinlock.rollout.engine import roll_out
 
 ROWS = range(len(variety()))
 
@@ -24,7 +23,7 @@ def field(*shape, seed=0):
 @pytest.mark.parametrize("row", ROWS)
 @given(shift=st.tuples(st.integers(0, 7), st.integers(0, 7)))
 def test_a_shifted_field_with_shifted_noise_gives_the_shifted_output(row, shift):
-    operator = build(variety(), row)
+    operator = build(variety(), row, "float32")
     u, drawn = field(2, 3, 8, 8), operator.chance.at(1, 4, 2, 0)
     moved = replace(drawn, noise=drawn.noise.roll(shift, (-2, -1)))
     torch.testing.assert_close(
@@ -37,7 +36,7 @@ def test_a_shifted_field_with_shifted_noise_gives_the_shifted_output(row, shift)
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_realization_does_not_see_the_others_to_the_bit(row):
-    operator = build(variety(), row)
+    operator = build(variety(), row, "float32")
     u, drawn = field(3, 3, 8, 8), operator.chance.at(1, 4, 3, 0)
     spoiled = u.clone()
     spoiled[1] = torch.nan
@@ -51,7 +50,7 @@ def test_one_cell_reaches_its_receptive_field_and_no_further(kernel_size, num_la
     changes = {"kernel_size": kernel_size, "num_layers": num_layers}
     parameters = theta(normalization="none", activation="tanh", dropout_rate=0.0, **changes)
     operators = table(parameters, grid_size=24)
-    operator = build(operators, 0)
+    operator = build(operators, 0, "float32")
     u, drawn = field(1, 3, 24, 24), operator.chance.at(1, 1, 1, 0)
     touched = u.clone()
     touched[..., 12, 12] += 1.0
@@ -75,7 +74,7 @@ def test_a_normalization_leaves_mean_zero_and_variance_one(name):
 
 def test_only_deep_operators_have_residual_blocks():
     for depth, expected in ((3, [False] * 3), (5, [False, False, False, True, True])):
-        operator = build(table(theta(num_layers=depth)), 0)
+        operator = build(table(theta(num_layers=depth)), 0, "float32")
         assert [block.residual for block in operator.hidden.blocks] == expected
 
 
@@ -88,21 +87,21 @@ def test_a_residual_block_adds_its_input():
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share_of_channels():
-    chance = build(table(theta(dropout_rate=0.3, base_channels=8)), 0).chance
+    chance = build(table(theta(dropout_rate=0.3, base_channels=8)), 0, "float32").chance
     masks = torch.cat([chance.at(step, 400, 3, 0).masks[2] for step in range(1, 401)])
     assert set(masks.unique().tolist()) == {0.0, float(torch.tensor(1.0) / 0.7)}
     assert float(masks.mean()) == pytest.approx(1, abs=0.02)  # 19 200 masks
 
 
 def test_dropout_drops_whole_channels():
-    operator = build(table(), 0)
+    operator = build(table(), 0, "float32")
     mask = torch.tensor([0.0, 1.25, 0.0, 1.25])[None, :, None, None]
     out = operator.hidden.blocks[0](field(1, 3, 8, 8), mask)
     assert (out[0].abs().sum((1, 2)) > 0).tolist() == [False, True, False, True]
 
 
 def test_nothing_is_drawn_for_a_dropout_rate_of_zero():
-    assert build(table(theta(dropout_rate=0.0)), 0).chance.at(1, 1, 2, 0).masks == ()
+    assert build(table(theta(dropout_rate=0.0)), 0, "float32").chance.at(1, 1, 2, 0).masks == ()
 
 
 CHANGES = [
@@ -140,7 +139,7 @@ def test_dt_acts_on_residual_operators():
 
 @pytest.mark.parametrize("row", ROWS)
 def test_every_weight_is_reached(row):
-    operator = build(variety(), row)
+    operator = build(variety(), row, "float32")
     weights_used = [block.weight.clone().requires_grad_() for block in operator.hidden.blocks]
     replaced = [
         replace(block, weight=weight)

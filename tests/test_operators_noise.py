@@ -45,7 +45,7 @@ def test_autocorrelation_is_the_gaussian_of_the_correlation_length(length):
 
 def test_measured_variance_is_that_of_the_scale():
     operators = table(theta(noise_scale=0.3, spatial_correlation=0.15), grid_size=16)
-    chance = build(operators, 0).chance
+    chance = build(operators, 0, "float32").chance
     fields = torch.cat([chance.at(step, 400, 4, 0).noise for step in range(1, 401)])
     # 4800 fields; about 5 independent patches each
     assert float(fields.square().mean()) == pytest.approx(0.09, rel=0.03)
@@ -62,7 +62,9 @@ def test_folded_noise_has_the_covariance_of_noise_on_every_hidden_channel(seed, 
 
 
 def test_noise_enters_the_output_with_the_law_of_the_hidden_block():
-    operator = build(table(theta(noise_scale=0.5, spatial_correlation=0.0, dropout_rate=0.0)), 0)
+    operator = build(
+        table(theta(noise_scale=0.5, spatial_correlation=0.0, dropout_rate=0.0)), 0, "float32"
+    )
     u = torch.zeros(200, 3, 8, 8)  # the hidden features of zero are zero
     out = operator.apply(u, operator.chance.at(1, 1, 200, 0))
     found = torch.cov(out.transpose(0, 1).flatten(1))
@@ -71,14 +73,14 @@ def test_noise_enters_the_output_with_the_law_of_the_hidden_block():
 
 
 def test_every_field_is_its_own_draw():
-    chance = build(table(theta(spatial_correlation=0.0)), 0).chance
+    chance = build(table(theta(spatial_correlation=0.0)), 0, "float32").chance
     fields = torch.cat([chance.at(step, 3, 2, draw).noise for step in (1, 2) for draw in (0, 1)])
     correlation = torch.corrcoef(fields.flatten(1)) - torch.eye(len(fields))
     assert correlation.abs().max() < 0.4  # 192 numbers each
 
 
 def test_a_field_is_a_function_of_its_indices_alone():
-    chance = build(table(theta(spatial_correlation=0.0)), 0).chance
+    chance = build(table(theta(spatial_correlation=0.0)), 0, "float32").chance
     field = chance.at(5, 9, 3, 0).noise[2] / 0.1
     rng = stream(7, "noise/0", 0, realization=2, step=5)
     expected = rng.standard_normal((3, 8, 8), dtype=np.float32)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_cases import table, theta
-from spinlock.operators import blocks, cnn, weights
-from spinlock.operators.build import build
+from spinlock.operators import blocks, weights
+from spinlock.operators.build import build, num_parameters
 
 WIDEST = (16, 16, 7, 7)
 
@@ -61,22 +61,25 @@ def test_layers_and_sets_are_independent_draws():
 def test_a_shared_basis_is_shared_and_own_weights_are_own():
     for kind, equal in (("basis", True), ("independent", False)):
         operators = table(theta(), theta(), weights=kind)
-        a, b = (build(operators, row).hidden.blocks[0].weight for row in (0, 1))
+        a, b = (build(operators, row, "float32").hidden.blocks[0].weight for row in (0, 1))
         assert torch.equal(a, b) is equal
 
 
 @pytest.mark.parametrize("kind", ["basis", "independent"])
 def test_weights_belong_to_the_operator_not_to_its_row(kind):
     operators = table(theta(), theta(num_layers=2), theta(), weights=kind)
-    alone = build(operators.take([2]), 0)
-    together = build(operators, 2)
+    alone = build(operators.take([2]), 0, "float32")
+    together = build(operators, 2, "float32")
     for a, b in zip(alone.hidden.blocks, together.hidden.blocks, strict=True):
         assert torch.equal(a.weight, b.weight)
     assert torch.equal(alone.output, together.output)
 
 
 def test_a_layer_of_the_basis_does_not_depend_on_the_depth_of_the_operator():
-    shallow, deep = build(table(theta(num_layers=2)), 0), build(table(theta(num_layers=3)), 0)
+    shallow, deep = (
+        build(table(theta(num_layers=2)), 0, "float32"),
+        build(table(theta(num_layers=3)), 0, "float32"),
+    )
     assert torch.equal(shallow.hidden.blocks[1].weight, deep.hidden.blocks[1].weight)
 
 
@@ -88,7 +91,7 @@ def test_packing_changes_no_value(width):
 
 def test_the_widest_operator_of_the_space_fits_the_basis():
     operators = table(theta(num_layers=5, base_channels=8, kernel_size=7))
-    built = build(operators, 0)
+    built = build(operators, 0, "float32")
     assert [b.weight.shape[0] for b in built.hidden.blocks] == [8, 16, 16, 16, 16]
     counted = sum(b.weight.numel() for b in built.hidden.blocks) + built.output.numel()
-    assert counted == cnn.num_parameters(operators.theta[0], 3, operators.max_width)
+    assert counted == num_parameters(operators, operators.theta[0])

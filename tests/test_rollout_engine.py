@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_cases import table, theta, variety
+from operator_cases import roll_out, table, theta, variety
 from spinlock.operators.build import build
 from spinlock.rollout import policies
-from spinlock.rollout.engine import divergence, mask_diverged, roll_out
+from spinlock.rollout.engine import divergence, mask_diverged
 
 EXPLOSIVE = theta(normalization="none", activation="relu", update_policy="residual", dt=1.0)
 
@@ -42,7 +42,7 @@ def test_coefficients_may_differ_along_the_batch():
 @pytest.mark.parametrize("row", range(6))
 def test_a_frame_is_the_policy_applied_to_the_frame_before(row):
     operators = variety()
-    rollout, operator = roll_out(operators, row, 4, 2, 1e9), build(operators, row)
+    rollout, operator = roll_out(operators, row, 4, 2, 1e9), build(operators, row, "float32")
     for step in (1, 4):
         before = rollout.u[:, step - 2] if step > 1 else rollout.u0.expand(2, -1, -1, -1)
         output = operator.apply(before.contiguous(), operator.chance.at(step, 4, 2, 0))
@@ -144,7 +144,7 @@ def test_a_realization_that_diverges_leaves_the_others_alone_to_the_bit():
 def test_blown_up_numbers_leave_the_others_alone_to_the_bit():
     # One realization starts beyond float32's range; the batch goes on to infinity and NaN with it.
     operators = table(EXPLOSIVE)
-    operator = build(operators, 0)
+    operator = build(operators, 0, "float32")
     u0 = roll_out(operators, 0, 1, 2, 1e3).u[:, 0]
     spoiled = torch.stack([u0[0], torch.full_like(u0[1], 1e38)])
     for step in range(1, 6):

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from operator_cases import table, theta, variety
+from operator_cases import roll_out, table, theta, variety
 from spinlock.operators import build as building
 from spinlock.rollout import last_step as module
-from spinlock.rollout.engine import roll_out
 from spinlock.rollout.last_step import last_step
 
 POLICIES = ["autoregressive", "residual", "convex"]
@@ -18,6 +17,8 @@ POLICIES = ["autoregressive", "residual", "convex"]
 class Size:
     steps: int
     realizations: int
+    bound: float = 1e9
+    precision: str = "float32"
 
 
 def ends(operators, row, size, draw=0):

@@ -12,6 +12,8 @@ from spinlock.sampling.theta import RULES
 units = st.floats(0, 1, exclude_max=True)
 CENTERS = (np.arange(6000) + 0.5) / 6000
 
+U_AFNO = fixed("operator_type", "u_afno")
+
 
 @given(low=st.integers(-5, 5), width=st.integers(1, 10))
 def test_integers_are_equiprobable_and_reach_both_bounds(low, width):
@@ -77,9 +79,11 @@ def test_each_coordinate_moves_its_own_parameter_and_no_other():
         (linear("alpha", 0.9, 0.1), "alpha: low must lie below high, got 0.9 and 0.1"),
         (fixed("activation", "sine"), "activation: expected one of gelu, relu, silu, tanh; got"),
         (choice("activation", "gelu", "gelu"), "activation: choices must be two or more different"),
-        (fixed("noise_type", "laplace"), "noise_type: expected one of gaussian; got 'laplace'"),
-        (fixed("noise_schedule", "periodic"), "noise_schedule: expected one of constant"),
-        (fixed("operator_type", "u_afno"), "operator_type: expected one of cnn"),
+        (fixed("noise_type", "cauchy"), "noise_type: expected one of gaussian, laplace, mul"),
+        (fixed("noise_schedule", "cosine"), "noise_schedule: expected one of constant, anneal"),
+        (fixed("operator_type", "fno"), "operator_type: expected one of cnn, u_afno; got 'fno'"),
+        (fixed("mode_share", 0), r"mode_share: expected a number in \(0, 1\]; got 0"),
+        (linear("encoder_levels", 2, 4), "encoder_levels: whole numbers cannot be continuous"),
         (fixed("update_policy", 3), "update_policy: expected one of autoregressive, residual"),
         (choice("kernel_size", 3, 33), r"odd number in \[1, 31\]; got 33"),
         (
@@ -109,7 +113,12 @@ def test_missing_unknown_and_repeated_dimensions_are_refused_by_name():
 
 
 def test_a_space_in_which_nothing_varies_is_refused():
-    values = {name: 3 for name in RULES} | {"alpha": 0.5, "dt": 0.1, "dropout_rate": 0}
+    values = {name: 3 for name in RULES} | {
+        "alpha": 0.5,
+        "dt": 0.1,
+        "dropout_rate": 0,
+        "mode_share": 1,
+    }
     values |= {"spatial_correlation": 0, "update_policy": "residual", "operator_type": "cnn"}
     values |= {"activation": "gelu", "normalization": "none", "noise_type": "gaussian"}
     values |= {"noise_schedule": "constant"}
@@ -127,6 +136,14 @@ def test_a_space_in_which_nothing_varies_is_refused():
         ({"split": {"train": 14, "validation": 2, "test": 0}}, "sample.split.test: expected great"),
         ({"weights": {"kind": "basis", "num_sets": 21200}}, "Sobol supports 21201 varying"),
         ({"grid_size": 5}, "kernel_size: must fit the grid of 5, got 7"),
+        (
+            {"grid_size": 36, "dimensions": dimensions(U_AFNO, fixed("encoder_levels", 3))},
+            "grid_size: 3 encoder levels need a multiple of 8 and at least 16, got 36",
+        ),
+        (
+            {"grid_size": 8, "dimensions": dimensions(U_AFNO, fixed("encoder_levels", 3))},
+            "grid_size: 3 encoder levels need a multiple of 8 and at least 16, got 8",
+        ),
         ({"ic_mix": [{"family": "a", "variants": ["x", "x"]}]}, "variant 'x' is named 2 times"),
         ({"blocks": 3}, "sample.blocks: unknown key, did you mean 'block_size'"),
     ],

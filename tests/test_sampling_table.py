@@ -14,6 +14,7 @@ from spinlock.refusals import Refusal
 from spinlock.sampling import report, table
 from spinlock.sampling.build import build
 from spinlock.sampling.table import Operators
+from spinlock.sampling.theta import RULES
 
 BASIS_OF_4 = {"kind": "basis", "num_sets": 4}
 
@@ -77,7 +78,7 @@ def test_a_table_that_no_operator_can_have_made_is_refused(tmp_path):
     path = tmp_path / "o.h5"
     table.write(path, build(SEED, config()), {})
     with h5py.File(path, "r+") as file:
-        file["parameters/theta"][0, 12] = 2
+        file["parameters/theta"][0, list(RULES).index("update_policy")] = 2
     with pytest.raises(Refusal, match=r"update_policy: expected an index of residual \| convex"):
         table.read(path)
     with h5py.File(path, "r+") as file:
@@ -88,7 +89,11 @@ def test_a_table_that_no_operator_can_have_made_is_refused(tmp_path):
 
 def test_the_shape_of_the_basis_is_that_of_the_whole_space():
     few = build(SEED, config()).take([0])
-    assert (few.max_layers, few.max_base_channels, few.max_kernel) == (5, 16, 7)
+    assert [few.largest(name) for name in ("num_layers", "base_channels", "kernel_size")] == [
+        5,
+        16,
+        7,
+    ]
 
 
 def test_rows_of_a_split_or_group_and_of_nothing_else():
@@ -149,6 +154,24 @@ def test_noise_regimes_are_thirds_of_the_log_range():
         ({"dimensions": dimensions(fixed("update_policy", "convex"))}, "dt varies but cannot act"),
         ({"dimensions": dimensions(fixed("update_policy", "residual"))}, "alpha varies but cannot"),
         ({"dimensions": dimensions(linear("schedule_period", 50, 200))}, "schedule_period varies"),
+        (
+            {"dimensions": dimensions(linear("mode_share", 0.25, 1))},
+            "no operator has operator_type",
+        ),
+        (
+            {
+                "dimensions": dimensions(
+                    choice("operator_type", "cnn", "u_afno"),
+                    fixed("encoder_levels", 4),
+                    linear("mode_share", 0.25, 1),
+                )
+            },
+            "mode_share varies but cannot act: the finest bottleneck has 2 cells a side",
+        ),
+        (
+            {"dimensions": dimensions(fixed("operator_type", "u_afno"), fixed("kernel_size", 3))},
+            "num_layers varies but cannot act: no operator has operator_type cnn",
+        ),
         ({"dimensions": dimensions(linear("spatial_correlation", 0, 0.03))}, "below one cell"),
         ({"max_width": 8}, "base_channels varies but cannot act: every width is max_width 8"),
         ({"max_width": 12}, "base_channels acts in part: all above max_width 12 are the same"),

@@ -24,7 +24,7 @@ def flops(compute: Callable[[], Tensor]) -> int:
 
 def operator_flops(operators: Operators, row: int) -> int:
     """Operations of one application of an operator to one realization."""
-    operator = build(operators, row)
+    operator = build(operators, row, "float32")
     u = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
     draws = operator.chance.at(1, 1, 1, 0)
     return flops(lambda: operator.apply(u, draws))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float32
 
-from spinlock.operators import cnn
+from spinlock.operators.build import num_parameters, receptive_field
 from spinlock.sampling.table import Operators, theta_features
 
 
@@ -23,8 +23,8 @@ def architecture(
     values, names, kinds = theta_features(operators)
     sizes = [
         [
-            math.log10(cnn.num_parameters(theta, operators.channels, operators.max_width)),
-            cnn.receptive_field(theta, operators.grid_size),
+            math.log10(num_parameters(operators, theta)),
+            receptive_field(theta, operators.grid_size),
         ]
         for theta in operators.theta
     ]

@@ -84,7 +84,14 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
     """Refuse what cannot be trained, before any work."""
     shape, config = agent.backbone.shape, agent.config
     check_grid(shape.encoder_levels, operators.grid_size)
-    seen = max(cnn.receptive_field(theta, operators.grid_size) for theta in operators.theta)
+    seen = max(
+        (
+            cnn.receptive_field(theta, operators.grid_size)
+            for theta in operators.theta
+            if theta.operator_type == "cnn"  # what others see beyond, the agent sees as they do
+        ),
+        default=1,
+    )
     if shape.receptive_field < seen:
         raise Refusal(
             "train_noa.backbone.dilations: before the first stride the agent must see at least "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 EPSILON = 1e-5  # added to the variance in a normalization
+Precision = Literal["float32"]  # of convolutions; states are float32
 LANES = 16  # float32 numbers in a vector register
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -5,13 +5,15 @@ block C → b. With more than three blocks, those whose width equals that of the
 residual. A 1×1 convolution to C channels follows the last block; see `build`.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.operators import weights
-from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, packed
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, Precision, packed
 from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import Theta
 
@@ -24,8 +26,13 @@ class Cnn:
 
     blocks: tuple[ConvBlock, ...]
 
+    @property
+    def masked(self) -> tuple[int, ...]:
+        """Channels of each dropout mask: those that each block puts out."""
+        return tuple(len(block.weight) for block in self.blocks)
+
     def __call__(
-        self, u: Float[Tensor, "R C H W"], masks: tuple[Float[Tensor, "R width 1 1"], ...]
+        self, u: Float[Tensor, "R C H W"], masks: Sequence[Float[Tensor, "R width 1 1"]]
     ) -> Float[Tensor, "R width H W"]:
         """Apply the blocks; `masks` holds one dropout mask each, or is empty."""
         x = u
@@ -51,10 +58,9 @@ def shapes(
 
 
 def num_parameters(theta: Theta, channels: int, max_width: int) -> int:
-    """Number of weights of an operator, with those of the 1×1 output convolution."""
+    """Number of weights of the blocks of an operator."""
     layer_widths = widths(theta.num_layers, theta.base_channels, max_width)
-    hidden = sum(o * i * k * q for o, i, k, q in shapes(layer_widths, theta.kernel_size, channels))
-    return hidden + channels * layer_widths[-1]
+    return sum(map(math.prod, shapes(layer_widths, theta.kernel_size, channels)))
 
 
 def receptive_field(theta: Theta, grid_size: int) -> int:
@@ -65,14 +71,26 @@ def receptive_field(theta: Theta, grid_size: int) -> int:
     return min(1 + theta.num_layers * (theta.kernel_size - 1), grid_size)
 
 
-def build(operators: Operators, index: int) -> Cnn:
+def widest(operators: Operators) -> tuple[int, ...]:
+    """Channels that each block of the widest and deepest operator of the space puts out."""
+    depth, base = operators.largest("num_layers"), operators.largest("base_channels")
+    return widths(depth, base, operators.max_width)
+
+
+def output_shapes(operators: Operators, theta: Theta) -> tuple[weights.Shape, weights.Shape]:
+    """Shape of the 1×1 output convolution of one operator, and of the widest one."""
+    own = widths(theta.num_layers, theta.base_channels, operators.max_width)
+    channels = operators.channels
+    return (channels, own[-1], 1, 1), (channels, widest(operators)[-1], 1, 1)
+
+
+def build(operators: Operators, index: int, precision: Precision) -> Cnn:
     """The blocks of one operator, with their weights."""
     theta = operators.theta[index]
     own = widths(theta.num_layers, theta.base_channels, operators.max_width)
-    largest = widths(operators.max_layers, operators.max_base_channels, operators.max_width)
     pairs = zip(
         shapes(own, theta.kernel_size, operators.channels),
-        shapes(largest, operators.max_kernel, operators.channels),
+        shapes(widest(operators), operators.largest("kernel_size"), operators.channels),
         strict=False,  # the deepest operator of the space has more blocks
     )
     return Cnn(

@@ -16,7 +16,7 @@ from spinlock.sampling.theta import Theta
 class Draws:
     """What is random in one application of an operator to all its realizations."""
 
-    noise: Float[Tensor, "R C H W"]  # scale, schedule and correlation included
+    noise: Float[Tensor, "R F H W"]  # scale, schedule and correlation included
     masks: tuple[Float[Tensor, "R width 1 1"], ...]  # a layer each; empty if nothing is dropped
 
 
@@ -30,7 +30,7 @@ class Chance:
     seed: int  # root seed
     operator: int  # id
     theta: Theta
-    shape: tuple[int, int, int]  # C, H, W of the noise
+    shape: tuple[int, int, int]  # F, H, W of the noise; F as its type says
     widths: tuple[int, ...]  # channels that each layer's dropout acts on
     response: Float[Tensor, "H half"]  # filter of the noise; see `noise.transfer`
 
@@ -47,8 +47,8 @@ class Chance:
 
     def _noise(
         self, step: int, steps: int, realizations: int, draw: int
-    ) -> Float[Tensor, "R C H W"]:
-        unit = noise.TYPES[self.theta.noise_type]
+    ) -> Float[Tensor, "R F H W"]:
+        unit = noise.TYPES[self.theta.noise_type].unit
         rngs = self._streams(f"noise/{draw}", step, realizations)
         field = torch.from_numpy(np.stack([unit(rng, self.shape) for rng in rngs]))
         if self.theta.spatial_correlation > 0:

@@ -1,20 +1,40 @@
 r"""The stochastic block: random fields of unit variance that enter before the output.
 
-The block adds independent noise $s_t \varepsilon$ to each hidden channel. A linear map $V$
-[C, width] follows, the 1×1 output convolution, so that all that is left of it is
-$s_t V \varepsilon$, which for gaussian noise has exactly the law of $s_t L \xi$ with
-$L L^\top = V V^\top$ and only C fields ξ. We draw those: ten times fewer numbers for the same law.
+A 1×1 convolution $V$ [C, width] follows the block, so that noise can enter after V, where it needs
+fewer fields:
+
+* *gaussian* adds independent noise $s_t \varepsilon$ to each hidden channel. All that V leaves of
+  it, $s_t V \varepsilon$, has exactly the law of $s_t L \xi$ with $L L^\top = V V^\top$ and C
+  fields ξ only.
+* *laplace* adds $s_t L \xi$ with C fields ξ of double-exponential numbers: the same covariance,
+  heavy tails. (Independent Laplace noise on every hidden channel would be gaussian again after
+  V, by the central limit theorem.)
+* *multiplicative* scales all hidden channels of a cell by $1 + s_t \varepsilon$ with one gaussian
+  field ε, which commutes with V: $O(u) = (1 + s_t \varepsilon) V h$.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from spinlock import fourier
+
+Block = Callable[[Tensor, Tensor], Tensor]  # mean output V h, noise → output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """A type of noise: its numbers, how many fields of them, and how they enter."""
+
+    unit: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # mean 0, variance 1
+    fields: Callable[[int], int]  # channels C → fields of noise
+    block: Callable[[Float[Tensor, "C width 1 1"]], Block]  # from the output convolution V
 
 
 def gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape"]:
@@ -22,9 +42,32 @@ def gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarr
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-# noise_type → independent numbers of mean 0 and variance 1
-TYPES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
-    "gaussian": gaussian,
+def laplace(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape"]:
+    r"""Independent double-exponential numbers of mean 0 and variance 1, excess kurtosis 3.
+
+    The difference of two exponential numbers of scale b has density $e^{-|x| / b} / 2b$ and
+    variance $2 b^2$; here $b = 1 / \sqrt 2$.
+    """
+    first, second = rng.standard_exponential((2, *shape), dtype=np.float32)
+    return (first - second) * np.float32(math.sqrt(0.5))
+
+
+def adding(output: Float[Tensor, "C width 1 1"]) -> Block:
+    """Add the noise fields, mixed by L."""
+    lower = mixing(output)
+    return lambda mean, noise: mean + functional.conv2d(noise, lower)
+
+
+def scaling(output: Float[Tensor, "C width 1 1"]) -> Block:
+    """Scale every channel of a cell by 1 + noise; V drops out."""
+    return lambda mean, noise: mean * (1 + noise)
+
+
+# noise_type → what it is
+TYPES = {
+    "gaussian": Type(unit=gaussian, fields=lambda channels: channels, block=adding),
+    "laplace": Type(unit=laplace, fields=lambda channels: channels, block=adding),
+    "multiplicative": Type(unit=gaussian, fields=lambda channels: 1, block=scaling),
 }
 
 
@@ -33,9 +76,21 @@ def constant(step: int, steps: int, period: float) -> float:
     return 1.0
 
 
-# noise_schedule → share of noise_scale at step t of T, given schedule_period
+def annealing(step: int, steps: int, period: float) -> float:
+    """Linear from 1 at t = 0 to 0 at t = T."""
+    return 1.0 - step / steps
+
+
+def periodic(step: int, steps: int, period: float) -> float:
+    r"""$(1 + \sin(2 \pi t / \text{period})) / 2$."""
+    return (1.0 + math.sin(2.0 * math.pi * step / period)) / 2.0
+
+
+# noise_schedule → share of noise_scale at step t in 1 … T, given schedule_period in steps
 SCHEDULES: dict[str, Callable[[int, int, float], float]] = {
     "constant": constant,
+    "annealing": annealing,
+    "periodic": periodic,
 }
 
 

@@ -13,6 +13,7 @@ from spinlock.operators.draws import Draws
 from spinlock.randomness import stream
 from spinlock.refusals import Refusal
 from spinlock.rollout import policies
+from spinlock.rollout.config import Settings
 from spinlock.sampling.table import Operators
 
 
@@ -27,15 +28,7 @@ class Rollout:
 
 
 @torch.no_grad()
-def roll_out(
-    operators: Operators,
-    index: int,
-    steps: int,
-    realizations: int,
-    bound: float,
-    *,
-    draw: int = 0,
-) -> Rollout:
+def roll_out(operators: Operators, index: int, settings: Settings, draw: int = 0) -> Rollout:
     """Roll out one operator from its initial condition.
 
     Every random number is a function of (root seed, operator id, purpose, realization, step): the
@@ -45,20 +38,19 @@ def roll_out(
     Args:
         operators: the operator table.
         index: row (not id).
-        steps: T.
-        realizations: R.
-        bound: largest |u| that does not count as divergence.
+        settings: steps T, realizations R, bound and precision.
         draw: 0 is the data; other numbers give another u0 and other noise of the same operator.
     """
-    operator = build(operators, index)
+    operator = build(operators, index, settings.precision)
     advance = step_map(operator)
+    steps, realizations = settings.steps, settings.realizations
     u0 = initial_condition(operators, index, draw)
     u = u0.expand(realizations, *u0.shape).contiguous()
     frames = torch.empty(realizations, steps, *u0.shape)
     for step in range(1, steps + 1):
         u = advance(u, operator.chance.at(step, steps, realizations, draw))
         frames[:, step - 1] = u
-    diverged_at = divergence(frames, bound)
+    diverged_at = divergence(frames, settings.bound)
     mask_diverged(frames, diverged_at)
     return Rollout(operator=operator.id, u0=u0, u=frames, diverged_at=diverged_at)
 

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as parsed
 from torch import Tensor
 
 from spinlock import artifacts, params
+from spinlock.operators.blocks import Precision
 from spinlock.params import STRICT
 from spinlock.refusals import Refusal
 from spinlock.rollout.engine import Rollout, mask_diverged, roll_out
@@ -47,7 +48,7 @@ class Contents:
     steps: int = Field(ge=1)  # T
     realizations: int = Field(ge=1)  # R
     bound: float = Field(gt=0)  # largest |u| that does not count as divergence
-    precision: Literal["float32"]
+    precision: Precision
     store: Literal["all", "none"]
     shapes: Shapes
     shards: tuple[Entry, ...] = Field(min_length=1)
@@ -76,6 +77,11 @@ class Index:
         return self.contents.bound
 
     @property
+    def precision(self) -> Precision:
+        """Of the convolutions."""
+        return self.contents.precision
+
+    @property
     def stored(self) -> bool:
         """Whether the trajectories are on disk; if not, they are replayed."""
         return self.contents.store == "all"
@@ -97,7 +103,7 @@ class Index:
         with artifacts.reading(path, KIND) as source:
             self._check_identity(source, place, operators.take([row]))
             if not self.stored:
-                return roll_out(operators, row, self.steps, self.realizations, self.bound)
+                return roll_out(operators, row, self)
             here = slice(place, place + 1)
             diverged_at = torch.from_numpy(source.get("diverged_at", "N R", here)[0])
             return Rollout(

@@ -1,26 +1,16 @@
 """The one-step map that a rollout ended with, as operator sensitivity asks for it."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.operators.build import build
+from spinlock.rollout.config import Settings
 from spinlock.rollout.engine import step_map
 from spinlock.sampling.table import Operators
 
 Step = Callable[[Float[Tensor, "R C H W"]], Float[Tensor, "R C H W"]]
-
-
-class Settings(Protocol):
-    """What the last step depends on beside the table; an `Index` and a `Config` both have it."""
-
-    @property
-    def steps(self) -> int: ...
-
-    @property
-    def realizations(self) -> int: ...
 
 
 def last_step(operators: Operators, row: int, settings: Settings, draw: int = 0) -> Step:
@@ -33,10 +23,10 @@ def last_step(operators: Operators, row: int, settings: Settings, draw: int = 0)
     Args:
         operators: the operator table.
         row: row (not id).
-        settings: T and R of the rollout.
+        settings: those of the rollout; its bound is not used.
         draw: that of the rollout; see `engine.roll_out`.
     """
-    operator = build(operators, row)
+    operator = build(operators, row, settings.precision)
     advance = step_map(operator)
     steps = settings.steps
     draws = operator.chance.at(steps, steps, settings.realizations, draw)

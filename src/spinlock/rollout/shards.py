@@ -16,6 +16,7 @@ from spinlock.store import Shard
 
 KIND = "rollout-shard"
 INDEX = "index.json"
+SIZES = ("num_layers", "base_channels", "kernel_size", "encoder_levels")  # of the weight basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,7 @@ def identities(operators: Operators) -> list[str]:
         operators.grid_size,
         operators.max_width,
         operators.weights,
-        operators.max_layers,
-        operators.max_base_channels,
-        operators.max_kernel,
+        *(operators.largest(name) for name in SIZES),
     )
     rows = zip(
         operators.ids.tolist(),
@@ -72,9 +71,7 @@ def compute(work: Work, path: Path) -> None:
     """Roll out the operators of one shard and write it."""
     operators, config = work.operators, work.config
     rows = range(len(operators))
-    rollouts = [
-        roll_out(operators, i, config.steps, config.realizations, config.bound) for i in rows
-    ]
+    rollouts = [roll_out(operators, row, config) for row in rows]
     with artifacts.writing(path, KIND, asdict(config)) as sink:
         sink.put("operator", operators.ids, "N")
         sink.put("identity", identities(operators), "N")

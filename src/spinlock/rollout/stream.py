@@ -3,29 +3,15 @@
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from spinlock import store
-from spinlock.rollout.config import Config
+from spinlock.rollout.config import Config, Settings
 from spinlock.rollout.engine import Rollout, roll_out
 from spinlock.rollout.index import open_rollouts
 from spinlock.sampling.table import Operators
-
-
-class Settings(Protocol):
-    """What a replay needs beside the table; an `Index` and a `Config` both have it."""
-
-    @property
-    def steps(self) -> int: ...
-
-    @property
-    def realizations(self) -> int: ...
-
-    @property
-    def bound(self) -> float: ...
 
 
 def rollouts(
@@ -66,14 +52,13 @@ def replay(
     operators: Operators, settings: Settings, draw: int = 0, workers: int = 1
 ) -> Iterator[Rollout]:
     """Roll the operators out again, in their order, in this process or in a pool of others."""
-    size = (settings.steps, settings.realizations, settings.bound)
     if workers == 1 or len(operators) < 2:
-        yield from (roll_out(operators, row, *size, draw=draw) for row in range(len(operators)))
+        yield from (roll_out(operators, row, settings, draw) for row in range(len(operators)))
         return
     with store.pool(workers) as executor:
         waiting: deque = deque()
         for row in range(len(operators)):
-            waiting.append(executor.submit(_replay_one, operators.take([row]), *size, draw))
+            waiting.append(executor.submit(_replay_one, operators.take([row]), settings, draw))
             if len(waiting) > 2 * workers:  # rollouts are large: keep few of them in memory
                 yield _unpack(waiting.popleft().result())
         while waiting:
@@ -83,11 +68,9 @@ def replay(
 Packed = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _replay_one(
-    operator: Operators, steps: int, realizations: int, bound: float, draw: int
-) -> Packed:
+def _replay_one(operator: Operators, settings: Settings, draw: int) -> Packed:
     """One rollout as arrays: tensors would travel through shared memory, a file handle each."""
-    rollout = roll_out(operator, 0, steps, realizations, bound, draw=draw)
+    rollout = roll_out(operator, 0, settings, draw)
     arrays = (rollout.u0.numpy(), rollout.u.numpy(), rollout.diverged_at.numpy())
     return rollout.operator, *arrays
 

@@ -100,7 +100,7 @@ class Config:
             raise ValueError(f"block_size: must be a power of two, got {self.block_size}")
         _check_unique("ic_mix: family", tuple(f.family for f in self.ic_mix))
         _check_unique("ic_mix: variant", self.variants)
-        self._check_kernel()
+        self._check_grid()
         self._check_coordinates()
         self._check_held_out()
 
@@ -109,11 +109,20 @@ class Config:
         """All variants of initial conditions, family by family."""
         return tuple(variant for family in self.ic_mix for variant in family.variants)
 
-    def _check_kernel(self) -> None:
-        largest = max(map(int, space.extremes(space.named(self.dimensions, "kernel_size"))))
-        if largest > self.grid_size:
+    def _check_grid(self) -> None:
+        types = space.extremes(space.named(self.dimensions, "operator_type"))
+        kernel, levels = (
+            max(map(int, space.extremes(space.named(self.dimensions, name))))
+            for name in ("kernel_size", "encoder_levels")
+        )
+        if "cnn" in types and kernel > self.grid_size:
             raise ValueError(
-                f"dimensions: kernel_size: must fit the grid of {self.grid_size}, got {largest}"
+                f"dimensions: kernel_size: must fit the grid of {self.grid_size}, got {kernel}"
+            )
+        if "u_afno" in types and (self.grid_size % 2**levels or self.grid_size == 2**levels):
+            raise ValueError(
+                f"grid_size: {levels} encoder levels need a multiple of {2**levels} and at least "
+                f"{2 ** (levels + 1)}, got {self.grid_size}"
             )
 
     def _check_coordinates(self) -> None:

@@ -9,6 +9,12 @@ from spinlock.sampling.theta import Theta
 
 # parameter → (the parameter that switches it on, the value that does)
 SWITCHES = {
+    "num_layers": ("operator_type", "cnn"),
+    "kernel_size": ("operator_type", "cnn"),
+    "encoder_levels": ("operator_type", "u_afno"),
+    "mode_share": ("operator_type", "u_afno"),
+    "afno_blocks": ("operator_type", "u_afno"),
+    "blocks_per_level": ("operator_type", "u_afno"),
     "dt": ("update_policy", "residual"),
     "alpha": ("update_policy", "convex"),
     "schedule_period": ("noise_schedule", "periodic"),

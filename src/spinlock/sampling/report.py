@@ -104,6 +104,8 @@ def _inert(operators: Operators) -> Iterator[str]:
             yield f"{dimension.name} varies but cannot act: no operator has {switch} {value}"
         if dimension.name == "base_channels":
             yield from _capped(dimension, operators.max_width)
+        if dimension.name == "mode_share":
+            yield from _coarse(operators)
         if dimension.name == "spatial_correlation":
             yield from _unresolved(dimension, operators.grid_size)
 
@@ -114,6 +116,18 @@ def _capped(dimension: Dimension, max_width: int) -> Iterator[str]:
         yield f"{dimension.name} varies but cannot act: every width is max_width {max_width}"
     elif max(widths) > max_width:
         yield f"{dimension.name} acts in part: all above max_width {max_width} are the same"
+
+
+def _coarse(operators: Operators) -> Iterator[str]:
+    """The finest bottleneck tells most shares apart: by the wavenumbers that it retains."""
+    levels, shares = (
+        space.extremes(space.named(operators.dimensions, name))
+        for name in ("encoder_levels", "mode_share")
+    )
+    side = operators.grid_size // 2 ** min(int(value) for value in levels)
+    retained = {round(float(share) * side / 2) for share in shares}
+    if max(retained) <= 1 or len(retained) == 1:
+        yield f"mode_share varies but cannot act: the finest bottleneck has {side} cells a side"
 
 
 def _unresolved(dimension: Dimension, grid_size: int) -> Iterator[str]:

@@ -45,22 +45,8 @@ class Operators:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
-    def max_layers(self) -> int:
-        """Depth of the deepest operator of the space (not only of these rows)."""
-        return self._largest("num_layers")
-
-    @property
-    def max_base_channels(self) -> int:
-        """Base width of the widest operator of the space."""
-        return self._largest("base_channels")
-
-    @property
-    def max_kernel(self) -> int:
-        """Kernel size of the operator of the space with the largest one."""
-        return self._largest("kernel_size")
-
-    def _largest(self, name: str) -> int:
+    def largest(self, name: str) -> int:
+        """The largest value of a whole number in the declared space (not only in these rows)."""
         return max(int(value) for value in extremes(named(self.dimensions, name)))
 
     def take(self, indices: Sequence[int] | Int[np.ndarray, "n"] | slice) -> "Operators":

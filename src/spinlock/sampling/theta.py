@@ -10,16 +10,20 @@ Value = str | int | float
 class Theta:
     """One operator's decoded parameters; its fields are the names of the dimensions."""
 
-    operator_type: str  # "cnn"
-    num_layers: int  # hidden conv blocks
-    base_channels: int  # width b of the first one
-    kernel_size: int  # odd
+    operator_type: str  # "cnn" | "u_afno"
+    num_layers: int  # hidden conv blocks of a cnn
+    base_channels: int  # width b of the first block
+    kernel_size: int  # of a cnn, odd
+    encoder_levels: int  # halvings of a u_afno's grid
+    mode_share: float  # wavenumbers a u_afno mixes, as a share of its bottleneck's Nyquist one
+    afno_blocks: int  # at the bottleneck of a u_afno
+    blocks_per_level: int  # of encoder and decoder of a u_afno
     activation: str  # "gelu" | "relu" | "silu" | "tanh"
     dropout_rate: float  # probability that a channel is dropped, at every step
     normalization: str  # "none" | "instance" | "layer"
-    noise_type: str  # "gaussian"
-    noise_scale: float  # standard deviation, in the unit of the hidden state it is added to
-    noise_schedule: str  # "constant"
+    noise_type: str  # "gaussian" | "laplace" | "multiplicative"
+    noise_scale: float  # standard deviation, in the unit of what it is added to or multiplies
+    noise_schedule: str  # "constant" | "annealing" | "periodic"
     schedule_period: float  # steps; acts if the schedule is periodic
     spatial_correlation: float  # correlation length of the noise as a share of the domain
     update_policy: str  # "autoregressive" | "residual" | "convex"
@@ -80,16 +84,20 @@ class Number:
 
 
 RULES: dict[str, Text | Number] = {
-    "operator_type": Text(("cnn",)),
+    "operator_type": Text(("cnn", "u_afno")),
     "num_layers": Number(int, 1, 16, "blocks"),
     "base_channels": Number(int, 1, 1024, "channels"),
     "kernel_size": Number(int, 1, 31, "cells", odd=True),
+    "encoder_levels": Number(int, 1, 6, "levels"),
+    "mode_share": Number(float, 0, 1, "1", ends="(]"),
+    "afno_blocks": Number(int, 1, 16, "blocks"),
+    "blocks_per_level": Number(int, 1, 8, "blocks"),
     "activation": Text(("gelu", "relu", "silu", "tanh")),
     "dropout_rate": Number(float, 0, 1, "1", ends="[)"),
     "normalization": Text(("none", "instance", "layer")),
-    "noise_type": Text(("gaussian",)),
+    "noise_type": Text(("gaussian", "laplace", "multiplicative")),
     "noise_scale": Number(float, 0, 1e3, "1", ends="(]"),
-    "noise_schedule": Text(("constant",)),
+    "noise_schedule": Text(("constant", "annealing", "periodic")),
     "schedule_period": Number(float, 0, 1e6, "steps", ends="(]"),
     "spatial_correlation": Number(float, 0, 0.5, "domain"),
     "update_policy": Text(("autoregressive", "residual", "convex")),
