@@ -32,47 +32,55 @@ SECTIONS: dict[str, type] = {
 
 
 def check(path: Path) -> None:
-    """Parse every section of the file, and look at what no section can see alone.
+    """Parse every section of a file, and look at what no section can see alone; see `check_tree`."""
+    check_tree(params.read(path), path)
+
+
+def check_tree(tree: Mapping[str, object], place: Path | str) -> None:
+    """Check parameters that are already read.
+
+    Args:
+        tree: all sections.
+        place: where they come from, for the message.
 
     Raises:
         Refusal: the first thing that is wrong, with its key, its value and what is allowed.
     """
-    tree = params.read(path)
     if unknown := sorted(set(tree) - set(SECTIONS)):
-        raise Refusal(f"{path}: {unknown[0]}: unknown section; known: {', '.join(SECTIONS)}")
+        raise Refusal(f"{place}: {unknown[0]}: unknown section; known: {', '.join(SECTIONS)}")
     parsed: dict[str, Any] = {
-        name: params.parse(name, tree, schema, path) for name, schema in SECTIONS.items()
+        name: params.parse(name, tree, schema, place) for name, schema in SECTIONS.items()
     }
     for variant in parsed["sample"].variants:
         families.lookup(variant)
-    _check_across(parsed, path)
+    _check_across(parsed, place)
 
 
-def _check_across(parsed: Mapping[str, Any], path: Path) -> None:
+def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
     """Refuse sections that cannot be right together."""
     sample, generate, agent = (parsed[name] for name in ("sample", "generate", "train_noa"))
     stride = 2**agent.backbone.encoder_levels
     if sample.grid_size % stride:
         raise Refusal(
-            f"{path}: sample.grid_size: must be a multiple of {stride}, 2 to the power of "
+            f"{place}: sample.grid_size: must be a multiple of {stride}, 2 to the power of "
             f"train_noa.backbone.encoder_levels, got {sample.grid_size}"
         )
     longest = max(stage.horizon for stage in agent.curriculum)
     if longest > generate.steps:
         raise Refusal(
-            f"{path}: train_noa.curriculum: horizons must be at most generate.steps = "
+            f"{place}: train_noa.curriculum: horizons must be at most generate.steps = "
             f"{generate.steps}, got {longest}"
         )
     wanted = parsed["extract"].max_operators
     if wanted is not None and wanted > sample.num_operators:
         raise Refusal(
-            f"{path}: extract.max_operators: must be at most sample.num_operators = "
+            f"{place}: extract.max_operators: must be at most sample.num_operators = "
             f"{sample.num_operators}, got {wanted}"
         )
     bins = parsed["train_vqvae"].temporal_bins
     if generate.steps % bins:
         raise Refusal(
-            f"{path}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
+            f"{place}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
             f"got {bins}"
         )
 
