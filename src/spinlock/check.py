@@ -32,12 +32,12 @@ SECTIONS: dict[str, type] = {
 
 
 def check(path: Path) -> None:
-    """Parse every section of a file, and look at what no section can see alone; see `check_tree`."""
+    """Check a whole file; see `check_tree`."""
     check_tree(params.read(path), path)
 
 
 def check_tree(tree: Mapping[str, object], place: Path | str) -> None:
-    """Check parameters that are already read.
+    """Parse every section, and look at what no section can see alone.
 
     Args:
         tree: all sections.

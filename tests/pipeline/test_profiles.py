@@ -1,5 +1,6 @@
 """A profile reaches the stages as it is written, by way of a real `dvc exp run`."""
 
+import json
 import shutil
 import sys
 
@@ -29,7 +30,8 @@ def test_a_run_sees_the_parameters_with_the_changes_of_the_profile(project, name
     project.run(sys.executable, "-m", "spinlock.profiles", "run", name)
     overlay = params.read(ROOT / "profiles" / f"{name}.yaml")
     expected = profiles.merge(params.read(ROOT / "params.yaml"), overlay)
-    assert params.read(project.folder / "seen.yaml") == expected
+    seen = params.read(project.folder / "seen.yaml")
+    assert json.dumps(seen, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 def test_a_wrong_profile_stops_before_dvc_with_one_line(project):
