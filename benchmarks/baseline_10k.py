@@ -53,12 +53,12 @@ def design_table(designs: list[Operators], config: Config) -> Iterator[str]:
     yield row(
         "squared centered L2 discrepancy", map(quality.discrepancy, points), 5.15e-4, expected
     )
-    yield row("largest |r|, unit coordinates", map(correlation, points), 0.0016, random)
-    yield row("largest |r|, decoded θ", map(correlation, map(numbers, designs)), 0.0016, random)
+    yield row("largest abs. r, unit coordinates", map(correlation, points), 0.0016, random)
+    yield row("largest abs. r, decoded θ", map(correlation, map(numbers, designs)), 0.0016, random)
     yield row("labels against θ, least p × 15", scores, None, None)
     for power in (2 ** (count.bit_length() - 1), 2 ** count.bit_length()):
         whole = [design.points(operators.seed, power, free) for operators in designs]
-        yield row(f"largest |r|, {power} points", map(correlation, whole), None, None)
+        yield row(f"largest abs. r, {power} points", map(correlation, whole), None, None)
 
 
 def row(what: str, values: Iterable[float], earlier: float | None, random: float | None) -> str:
