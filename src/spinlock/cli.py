@@ -3,17 +3,27 @@
 import argparse
 import csv
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from spinlock import artifacts
+from spinlock import artifacts, params, runtime
 from spinlock.cleaning import raw
+from spinlock.plots import gallery
 from spinlock.refusals import Refusal
+from spinlock.rendering import caption, ensemble, files, scene, source, steps
+from spinlock.rollout.config import Config
+from spinlock.rollout.engine import Rollout
+from spinlock.sampling.table import Operators
 from spinlock.tokenizer import model
 
 SCORECARD = Path("plots/scorecard.csv")
+OPERATORS = Path("data/operators.h5")
+ROLLOUTS = Path("data/rollouts")
+FRAMES = 8  # of a picture, unless the user says how many
+HEADLINE_STEPS = (0, 1, 8, 32, 64)  # and the last
 
 
 def main() -> None:
@@ -48,7 +58,41 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser("scorecard", help="the scorecard of the last evaluation")
     card.add_argument("path", type=Path, nargs="?", default=SCORECARD)
     card.set_defaults(answer=lambda options: scorecard(options.path))
+
+    _add_operator_commands(commands)
+
+    shown = commands.add_parser("gallery", help="a picture of all initial conditions")
+    shown.add_argument("--out", type=Path, required=True, help="a .png")
+    shown.add_argument("--grid", type=int, default=gallery.GRID, help="points per axis")
+    shown.add_argument("--seed", type=int, default=gallery.SEED, help="root seed of the draws")
+    shown.set_defaults(answer=lambda options: show(options.out, options.grid, options.seed))
     return parser
+
+
+def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
+    one = argparse.ArgumentParser(add_help=False)
+    one.add_argument("operator_id", type=int)
+    one.add_argument("--operators", type=Path, default=OPERATORS, help="the operator table")
+    one.add_argument(
+        "--params", type=Path, default=params.PATH, help="file whose section generate replays"
+    )
+
+    made = commands.add_parser("rollout", parents=[one], help="roll an operator out again")
+    made.add_argument("--out", type=Path, help="an .h5 for u0 and u")
+    made.set_defaults(answer=rollout)
+
+    drawn = commands.add_parser("render", parents=[one], help="a picture or a film of a rollout")
+    drawn.add_argument("--mode", choices=scene.MODES, required=True)
+    drawn.add_argument("--out", type=Path, required=True, help=", ".join(files.WRITERS))
+    drawn.add_argument("--rollouts", type=Path, default=ROLLOUTS, help="folder of rollouts")
+    drawn.add_argument("--replay", action="store_true", help="from the table, without the folder")
+    drawn.add_argument("--realization", type=int, default=0)
+    drawn.add_argument("--channel", type=int, help="of a heatmap; all if none is given")
+    which = drawn.add_mutually_exclusive_group()
+    which.add_argument("--steps", help="such as 0,1,8; 0 is the initial condition")
+    which.add_argument("--frames", type=int, help="how many steps, spread over the rollout")
+    drawn.add_argument("--rate", type=int, default=12, help="frames a second of a film")
+    drawn.set_defaults(answer=render)
 
 
 def describe(path: Path) -> str:
@@ -136,6 +180,98 @@ def scorecard(path: Path) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def render(options: argparse.Namespace) -> str:
+    """Draw a picture (.png) or a film (.gif, .mp4) of one operator's rollout.
+
+    Raises:
+        Refusal: an option, the operator, or a file cannot be right.
+    """
+    files.check(options.out, options.rate)
+    operator = source.operator(options.operators, options.operator_id)
+    runtime.single_thread()  # another number of threads gives other last digits
+    if options.replay:
+        found = source.replayed(operator, params.load("generate", Config, options.params))
+    else:
+        found = source.stored(operator, options.rollouts)
+    look = scene.Look(mode=options.mode, realization=options.realization, channel=options.channel)
+    drawn = scene.scene(operator, found, look)
+    files.save(drawn, _steps(options, drawn.steps), options.out, options.rate)
+    return f"{options.out}: {drawn.title}; {drawn.fate}"
+
+
+def _steps(options: argparse.Namespace, last: int) -> tuple[int, ...]:
+    """The steps that were asked for; a few for a picture, all for a film."""
+    if options.steps is not None:
+        return steps.listed(options.steps, last)
+    if options.out.suffix == ".png":
+        return steps.doubling(last, options.frames or min(FRAMES, last + 1))
+    return steps.even(last, options.frames or last + 1)
+
+
+def rollout(options: argparse.Namespace) -> str:
+    """Roll one operator out from the table alone; say how it goes, and write it if asked to.
+
+    Raises:
+        Refusal: the operator, a file or its name cannot be right.
+    """
+    if options.out is not None and (options.out.suffix != ".h5" or options.out.is_dir()):
+        raise Refusal(f"{options.out}: expected the name of an .h5 file")
+    operator = source.operator(options.operators, options.operator_id)
+    settings = params.load("generate", Config, options.params)
+    runtime.single_thread()
+    found = source.replayed(operator, settings)
+    if options.out is not None:
+        _write_rollout(options.out, operator, found, settings)
+    return "\n".join(
+        [
+            f"{caption.title(operator)}; T = {settings.steps}, R = {settings.realizations}",
+            f"  {caption.parameters(operator)}",
+            *_course(found),
+            f"  {caption.fate(found)}",
+        ]
+    )
+
+
+def _course(found: Rollout) -> list[str]:
+    """Mean and standard deviation of u over realizations, channels and domain, by step."""
+    u = ensemble.frames(found).astype(np.float64)
+    last = u.shape[1] - 1
+    lines = [f"{'step':>6} {'mean':>11} {'std':>11} {'alive':>6}"]
+    for step in sorted({*(step for step in HEADLINE_STEPS if step < last), last}):
+        alive = u[np.isfinite(u[:, step]).all((-3, -2, -1)), step]
+        mean, std = (f"{alive.mean():.4g}", f"{alive.std():.4g}") if len(alive) else ("–", "–")
+        lines.append(f"{step:>6} {mean:>11} {std:>11} {len(alive):>6}")
+    return lines
+
+
+def _write_rollout(path: Path, operator: Operators, found: Rollout, settings: Config) -> None:
+    """u0, u (NaN from the step of divergence on) and that step; 0 = never."""
+    made_by = {
+        "generate": asdict(settings),
+        "operator": found.operator,
+        "seed": operator.seed,
+        "theta": asdict(operator.theta[0]),
+        "initial_condition": operator.ic_types[0],
+    }
+    with artifacts.writing(path, "rollout", made_by) as sink:
+        sink.put("u0", found.u0.numpy(), "C H W", units=["1"])
+        sink.put("u", found.u.numpy(), "R T C H W", units=["1"])
+        sink.put("diverged_at", found.diverged_at.numpy(), "R", units=["steps"])
+
+
+def show(out: Path, grid_size: int, seed: int) -> str:
+    """Draw two fields and the spectrum of every variant of initial conditions.
+
+    Raises:
+        Refusal: the name is not one of a PNG, or the grid is too coarse for a variant.
+    """
+    if out.suffix != ".png" or out.is_dir():
+        raise Refusal(f"{out}: expected the name of a .png file")
+    specimens = gallery.specimens(grid_size, seed)
+    gallery.save(gallery.picture(specimens), out)
+    return f"{out}: {len(specimens)} variants of initial conditions on {grid_size}x{grid_size}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Pictures and films of one operator's rollout, for `spinlock render`."""
