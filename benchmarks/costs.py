@@ -1,0 +1,218 @@
+"""What a profile costs: time, disk and memory of the whole, calculated from measured parts.
+
+`PYTHONPATH=src python benchmarks/costs.py NAME …` measures, on one core, a few operators of the
+profile's own space and grid for a few steps, its features on one trajectory and one window of its
+agent, and prints a line for each total. Minutes for a wide space.
+"""
+
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+import features
+from clock import timed
+from spinlock import params, profiles, runtime
+from spinlock.check import SECTIONS
+from spinlock.features import extract, names
+from spinlock.noa import conditioning, model
+from spinlock.noa.windows import coefficients
+from spinlock.operators.build import build as build_operator
+from spinlock.operators.build import num_parameters
+from spinlock.rollout import engine
+from spinlock.sampling import build
+from spinlock.sampling.table import Operators
+
+STRATA = 16  # of operators by type and number of weights; one of each is timed
+DESIGN = 1024  # first operators of the design, which are laid out to find the strata
+STEPS = (1, 3)  # of the timed rollouts; their difference is what a step costs
+GRAPH = 2  # steps of the agent whose graph is measured
+CORES = 16
+FLOAT = 4  # bytes
+EVALUATIONS = 6  # of the one-step map, by the group sensitivity
+GIB, HOUR = 2**30, 3600.0
+
+Profile = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Seconds of one core, and bytes."""
+
+    setup: float  # of building an operator, its mean over the space
+    step: float  # of one step of one operator, all realizations
+    field: float  # of describing one field of all channels
+    window: float  # of one step of one window in the agent's training
+    graph: float  # bytes that such a step keeps for its gradient
+    rollout: int  # bytes of one operator's u
+    start: int  # bytes of its u0
+
+
+def main() -> None:
+    """Print the totals of the profiles named."""
+    runtime.single_thread()
+    for name in sys.argv[1:]:
+        tree = profiles.merge(params.read(), profiles.load(name))
+        profile = {key: params.parse(key, tree, schema) for key, schema in SECTIONS.items()}
+        parts = measure(profile)
+        print("\n".join([f"{name}:", *lines(profile, parts)]), flush=True)
+
+
+def measure(profile: Profile) -> Parts:
+    """Time the parts."""
+    sample, generate = profile["sample"], profile["generate"]
+    few = replace(sample, num_operators=min(sample.num_operators, DESIGN))
+    operators = build.build(profile["seed"], few)
+    setup, step = operator_cost(operators, generate)
+    window, graph = agent_cost(operators, profile["train_noa"])
+    start = sample.channels * sample.grid_size**2 * FLOAT
+    return Parts(
+        setup=setup,
+        step=step,
+        field=field_cost(profile),
+        window=window,
+        graph=graph,
+        rollout=start * generate.steps * generate.realizations,
+        start=start,
+    )
+
+
+def operator_cost(operators: Operators, config: Any) -> tuple[float, float]:
+    """Seconds to build an operator and for a step of it: their means over the space.
+
+    The middle operator of each stratum stands for it, scaled by its number of weights.
+    """
+    sizes = np.array([num_parameters(operators, theta) for theta in operators.theta])
+    types = np.array([theta.operator_type for theta in operators.theta])
+    setup = step = 0.0
+    for rows in np.array_split(np.lexsort((sizes, types)), STRATA):
+        middle = int(rows[len(rows) // 2])
+        build_operator(operators, middle, config.precision)  # draws the shared weights
+        short, long = (
+            timed(partial(engine.roll_out, operators, middle, replace(config, steps=steps)))[0]
+            for steps in STEPS
+        )
+        one = (long - short) / (STEPS[1] - STEPS[0])
+        share = len(rows) / len(operators) * sizes[rows].mean() / sizes[middle]
+        step += share * one
+        setup += share * max(short - one, 0.0)
+    return setup, step
+
+
+def field_cost(profile: Profile) -> float:
+    """Seconds to describe a field of all channels in the profile's groups, on its grid."""
+    u = features.trajectories(profile["sample"].grid_size)
+    groups = profile["extract"].summary_groups, profile["extract"].temporal_groups
+    before, after = u[:, 0].contiguous(), u[:, 1:].contiguous()
+    work = partial(extract.describe, after, before, *groups, None)
+    work()
+    spent = statistics.median(timed(work)[0] for _ in range(3))
+    return spent / (after.shape[0] * after.shape[1])
+
+
+def agent_cost(operators: Operators, config: Any) -> tuple[float, float]:
+    """Seconds and bytes of the graph of one step of one window, with its gradient."""
+    size = config.batch_size // config.microbatches
+    some = operators.take(slice(0, size))
+    columns = conditioning.fit(operators)
+    agent = model.initialized(config, columns, operators.channels, operators.seed)
+    theta = conditioning.standardized(some, columns)
+    u0 = torch.stack([engine.initial_condition(some, row) for row in range(size)])
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    def learn() -> None:
+        predicted = agent.unroll(
+            theta, coefficients(some), u0, steps=GRAPH, gradient_steps=config.gradient_steps
+        )
+        torch.autograd.grad(predicted.square().mean(), list(agent.parameters()))
+
+    learn()
+    spent = timed(learn)[0]
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        learn()
+    return spent / (GRAPH * size), sum(kept.values()) / (GRAPH * size)
+
+
+def lines(profile: Profile, parts: Parts) -> Iterator[str]:
+    """Totals, one a line."""
+    yield (
+        f"measured: {parts.setup * 1e3:.0f} ms an operator and {parts.step * 1e3:.1f} ms a step of "
+        f"its {profile['generate'].realizations} realizations, {parts.field * 1e6:.0f} µs a "
+        f"described field, {parts.window * 1e3:.0f} ms a step of the agent's training"
+    )
+    yield from times(profile, parts)
+    yield from disk(profile, parts)
+    yield from memory(profile, parts)
+
+
+def times(profile: Profile, parts: Parts) -> Iterator[str]:
+    """Hours of the long stages."""
+    generate, agent = profile["generate"], profile["train_noa"]
+    count = profile["sample"].num_operators
+    rolling = count * (parts.setup + generate.steps * parts.step)
+    fields = count * generate.realizations * generate.steps
+    describing = fields * parts.field + count * (parts.setup + EVALUATIONS * parts.step)
+    replaying = rolling if generate.store == "none" else 0.0
+    windows = agent.batch_size * sum(phase.horizon * phase.updates for phase in agent.curriculum)
+    yield f"generate: {hours(rolling)}"
+    yield f"extract: {hours(describing + replaying)}"
+    yield (
+        f"train-noa: {hours(windows * parts.window, agent.microbatches)} (its microbatches), "
+        f"and before it {hours(replaying)} of replay; validation and alignment apart"
+    )
+
+
+def hours(seconds: float, cores: int = CORES) -> str:
+    """Hours on one core and on several, as if none waited for another."""
+    return f"{seconds / HOUR:.3g} h on 1 core, {seconds / HOUR / cores:.3g} h on {cores}"
+
+
+def disk(profile: Profile, parts: Parts) -> Iterator[str]:
+    """Gigabytes of files; DVC's cache and the store of shards may hold one more copy each."""
+    sample, generate = profile["sample"], profile["generate"]
+    none = sample.num_operators * parts.start
+    everything = none + sample.num_operators * parts.rollout
+    described = sum(sample.num_operators * n for n in feature_values(profile)) * (FLOAT + 1)
+    yield (
+        f"rollouts: {everything / 1e9:.3g} GB with store: all, {none / 1e9:.3g} GB with none; "
+        f"this profile: {generate.store}"
+    )
+    yield f"features: {(described + none) / 1e9:.3g} GB, masks of a byte a value included"
+
+
+def feature_values(profile: Profile) -> tuple[int, int]:
+    """Values of an operator in `features.h5`: per trajectory, and aggregated."""
+    generate = profile["generate"]
+    steps, realizations = generate.steps, generate.realizations
+    summary = len(names.names("summary", profile["extract"].summary_groups))
+    temporal = len(names.names("temporal", profile["extract"].temporal_groups))
+    single = summary + steps * temporal
+    return realizations * single, len(names.AGGREGATES) * summary + steps * temporal
+
+
+def memory(profile: Profile, parts: Parts) -> Iterator[str]:
+    """GiB that the largest arrays take in the stages that hold much."""
+    sample, generate, agent = (profile[name] for name in ("sample", "generate", "train_noa"))
+    shard = 2 * generate.shard_size * parts.rollout  # a list of rollouts, and their stack
+    described = 2 * sample.num_operators * feature_values(profile)[0] * FLOAT  # parts, joined
+    train = sample.num_operators * sample.split.train / sample.split.cycle
+    held = train * generate.realizations * (generate.steps + 1) * parts.start
+    longest = max(phase.horizon for phase in agent.curriculum)
+    graph = agent.batch_size * min(agent.gradient_steps, longest) * parts.graph
+    yield f"generate: {shard / GIB:.3g} GiB a worker"
+    yield f"extract: {described / GIB:.3g} GiB"
+    yield f"train-noa: at most {held / GIB:.3g} GiB of rollouts and {graph / GIB:.3g} GiB of graph"
+
+
+if __name__ == "__main__":
+    main()
