@@ -1,49 +1,57 @@
-"""Files in and out: self-describing HDF5, JSON, tables and checkpoints; atomic, checked on read."""
+"""Artefacts: self-describing HDF5 files, atomic, with the same bytes every time, checked on read.
 
-import csv
+Everything that a stage reads or writes goes through this module: it hands on the JSON, tables and
+checkpoints of `documents` too.
+"""
+
 import json
-import math
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
-import torch
 
+from spinlock.disk import Spool, replacing, uninterrupted
+from spinlock.documents import (
+    SCHEMA,
+    load_checkpoint,
+    read_json,
+    read_object,
+    rounded,
+    save_checkpoint,
+    write_json,
+    write_metrics,
+    write_table,
+)
 from spinlock.refusals import Refusal
 
-SCHEMA = 1
+__all__ = [
+    "SCHEMA",
+    "Sink",
+    "Source",
+    "load_checkpoint",
+    "read_json",
+    "read_object",
+    "reading",
+    "replacing",
+    "rounded",
+    "save_checkpoint",
+    "write_json",
+    "write_metrics",
+    "write_table",
+    "writing",
+]
+
 CHUNK = 2**16  # bytes; a larger row is a chunk of its own
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a place beside `path` to write to; it takes the name `path` only if all went well.
-
-    Works for files and for folders. Nothing half-written is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(beside, path)
-    finally:
-        if beside.is_dir():
-            shutil.rmtree(beside)
-        elif beside.exists():
-            beside.unlink()
 
 
 class Sink:
     """An HDF5 file being written; see `writing`."""
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(self, file: h5py.File, spool: Spool) -> None:
         self._file = file
+        self._spool = spool
 
     def put(
         self,
@@ -73,17 +81,16 @@ class Sink:
             array = values
         else:
             array = np.char.encode(np.asarray(values, dtype=np.str_), "utf-8")
-        self._write(name, array, axes)
-        if columns:
-            if len(columns) != array.shape[-1]:
-                raise ValueError(f"{name}: {len(columns)} names for {array.shape[-1]} columns")
-            self._file[name].attrs["columns"] = json.dumps(list(columns))
-        if units:
-            self._file[name].attrs["units"] = json.dumps(list(units))
+        if columns and len(columns) != array.shape[-1]:
+            raise ValueError(f"{name}: {len(columns)} names for {array.shape[-1]} columns")
+        named = {"columns": columns, "units": units}
+        self._write(name, array, axes, {key: list(given) for key, given in named.items() if given})
         if mask is not None:
-            self._write(_mask_name(name), np.broadcast_to(mask, array.shape), axes)
+            self._write(_mask_name(name), np.broadcast_to(mask, array.shape), axes, {})
 
-    def _write(self, name: str, array: np.ndarray, axes: str) -> None:
+    def _write(
+        self, name: str, array: np.ndarray, axes: str, named: Mapping[str, list[str]]
+    ) -> None:
         if len(axes.split()) != array.ndim:
             raise ValueError(f"{name}: axes '{axes}' for an array of shape {array.shape}")
         options: dict[str, object] = {}
@@ -91,8 +98,12 @@ class Sink:
             rows = max(1, CHUNK // max(1, array[0].nbytes))
             options["chunks"] = (min(rows, array.shape[0]), *array.shape[1:])
             options["fletcher32"] = True  # a flipped bit is an error on reading
-        dataset = self._file.create_dataset(name, data=array, track_times=False, **options)
-        dataset.attrs["axes"] = axes
+        with uninterrupted():
+            dataset = self._file.create_dataset(name, data=array, track_times=False, **options)
+            dataset.attrs["axes"] = axes
+            for key, values in named.items():
+                dataset.attrs[key] = json.dumps(values)
+        self._spool.check()
 
 
 class Source:
@@ -207,12 +218,22 @@ def writing(path: Path, kind: str, provenance: object) -> Iterator[Sink]:
         path: where it will stand.
         kind: what it is, such as `"operators"` or `"features"`; checked on reading.
         provenance: the parameters that made it, JSON-serializable.
+
+    Raises:
+        Refusal: the disk does not let it; see `disk.refusing`.
     """
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
-        file.attrs["kind"] = kind
-        file.attrs["schema"] = SCHEMA
-        file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
-        yield Sink(file)
+    with replacing(path) as beside, Spool(beside) as spool:
+        with uninterrupted():
+            file = h5py.File(spool, "w")
+            file.attrs["kind"] = kind
+            file.attrs["schema"] = SCHEMA
+            file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+        try:
+            yield Sink(file, spool)
+        finally:
+            with uninterrupted():
+                file.close()
+        spool.check()
 
 
 @contextmanager
@@ -236,95 +257,3 @@ def reading(path: Path | str, kind: str) -> Iterator[Source]:
             made = "a foreign file" if found is None else f"{found[0]} of schema {found[1]}"
             raise Refusal(f"{path}: expected {kind} of schema {SCHEMA}, found {made}")
         yield Source(file, path)
-
-
-def write_json(path: Path, payload: object) -> None:
-    """Write JSON with sorted keys and a final newline."""
-    with replacing(path) as beside:
-        beside.write_text(
-            json.dumps(payload, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-        )
-
-
-def read_json(path: Path) -> object:
-    """Read JSON.
-
-    Raises:
-        Refusal: missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise Refusal(f"{path}: not JSON: {error}") from None
-
-
-def read_object(path: Path) -> dict:
-    """Read a JSON object.
-
-    Raises:
-        Refusal: missing, not JSON, or a list or value.
-    """
-    tree = read_json(path)
-    if not isinstance(tree, dict):
-        raise Refusal(f"{path}: expected an object, found {type(tree).__name__}")
-    return tree
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    """A number with that many significant digits; null if there is none."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.{digits}g}")
-
-
-def write_metrics(path: Path, metrics: Mapping[str, float | int | None]) -> None:
-    """Write flat metrics, rounded to 6 significant digits; a value that does not exist is null."""
-    write_json(
-        path,
-        {
-            key: value if isinstance(value, int) else rounded(value)
-            for key, value in metrics.items()
-        },
-    )
-
-
-def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows with the same keys as CSV, or as TSV if the name ends so."""
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: rounded(v) if isinstance(v, float) else v for k, v in row.items()})
-
-
-def save_checkpoint(path: Path, kind: str, payload: Mapping[str, object]) -> None:
-    """Save tensors and plain values, loadable with `weights_only=True`; same bytes always."""
-    with replacing(path) as beside, beside.open("wb") as file:
-        torch.save({"kind": kind, "schema": SCHEMA, **payload}, file)
-
-
-def load_checkpoint(path: Path | str, kind: str | None = None) -> dict:
-    """Load a checkpoint without executing any code in it; of any kind if none is asked for.
-
-    Raises:
-        Refusal: missing, damaged, or of another kind or schema.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)")
-    try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises zip, pickle, runtime and end-of-file errors alike
-        raise Refusal(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
-    if not isinstance(payload, dict) or not {"kind", "schema"} <= set(payload):
-        raise Refusal(f"{path}: a foreign checkpoint")
-    found = payload["kind"], payload["schema"]
-    if found != (kind or found[0], SCHEMA):
-        raise Refusal(
-            f"{path}: expected {kind or 'a checkpoint'} of schema {SCHEMA}, "
-            f"found {found[0]} of schema {found[1]}"
-        )
-    return payload

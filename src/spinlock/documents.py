@@ -1,0 +1,109 @@
+"""JSON, tables and checkpoints: atomic, with the same bytes every time, checked on reading."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from spinlock.disk import replacing
+from spinlock.refusals import Refusal
+
+SCHEMA = 1
+
+
+def write_json(path: Path, payload: object) -> None:
+    """Write JSON with sorted keys and a final newline."""
+    with replacing(path) as beside:
+        beside.write_text(
+            json.dumps(payload, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(path: Path) -> object:
+    """Read JSON.
+
+    Raises:
+        Refusal: missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: not JSON: {error}") from None
+
+
+def read_object(path: Path) -> dict:
+    """Read a JSON object.
+
+    Raises:
+        Refusal: missing, not JSON, or a list or value.
+    """
+    tree = read_json(path)
+    if not isinstance(tree, dict):
+        raise Refusal(f"{path}: expected an object, found {type(tree).__name__}")
+    return tree
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    """A number with that many significant digits; null if there is none."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def write_metrics(path: Path, metrics: Mapping[str, float | int | None]) -> None:
+    """Write flat metrics, rounded to 6 significant digits; a value that does not exist is null."""
+    write_json(
+        path,
+        {
+            key: value if isinstance(value, int) else rounded(value)
+            for key, value in metrics.items()
+        },
+    )
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows with the same keys as CSV, or as TSV if the name ends so."""
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({k: rounded(v) if isinstance(v, float) else v for k, v in row.items()})
+
+
+def save_checkpoint(path: Path, kind: str, payload: Mapping[str, object]) -> None:
+    """Save tensors and plain values, loadable with `weights_only=True`; same bytes always."""
+    buffer = io.BytesIO()  # torch hides what a disk says, and says it again when the process ends
+    torch.save({"kind": kind, "schema": SCHEMA, **payload}, buffer)
+    with replacing(path) as beside:
+        beside.write_bytes(buffer.getbuffer())
+
+
+def load_checkpoint(path: Path | str, kind: str | None = None) -> dict:
+    """Load a checkpoint without executing any code in it; of any kind if none is asked for.
+
+    Raises:
+        Refusal: missing, damaged, or of another kind or schema.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)")
+    try:
+        payload = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises zip, pickle, runtime and end-of-file errors alike
+        raise Refusal(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
+    if not isinstance(payload, dict) or not {"kind", "schema"} <= set(payload):
+        raise Refusal(f"{path}: a foreign checkpoint")
+    found = payload["kind"], payload["schema"]
+    if found != (kind or found[0], SCHEMA):
+        raise Refusal(
+            f"{path}: expected {kind or 'a checkpoint'} of schema {SCHEMA}, "
+            f"found {found[0]} of schema {found[1]}"
+        )
+    return payload
