@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from spinlock.operators import cnn, noise, weights
+from spinlock.operators import cnn, noise, random_u_afno, u_afno_layers, weights
 from spinlock.operators.blocks import Precision
 from spinlock.operators.draws import Chance, Draws
 from spinlock.sampling.table import Operators
@@ -47,6 +47,13 @@ ARCHITECTURES = {
         output_shapes=cnn.output_shapes,
         num_parameters=cnn.num_parameters,
         receptive_field=cnn.receptive_field,
+    ),
+    "u_afno": Architecture(
+        build=random_u_afno.build,
+        output_layer="u_afno/output",
+        output_shapes=u_afno_layers.output_shapes,
+        num_parameters=u_afno_layers.num_parameters,
+        receptive_field=u_afno_layers.receptive_field,
     ),
 }
 

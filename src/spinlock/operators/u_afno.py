@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from spinlock.operators import spectral, u_shape
 from spinlock.operators.conditioned import Conv, Norm
 from spinlock.operators.periodic import drop_channels, upsample
 from spinlock.refusals import Refusal
-
-MAX_WIDENING = 8  # widths double from level to level, up to this multiple of the first
 
 Weights = Mapping[nn.Module, Tensor]  # what an embedding makes of each layer; see `UAFNO.condition`
 
@@ -39,7 +37,7 @@ class Shape:
 
     def width(self, level: int) -> int:
         """Channels at a level; level `encoder_levels` is the bottleneck."""
-        return self.base_channels * min(2**level, MAX_WIDENING)
+        return u_shape.width(self.base_channels, level)
 
     @property
     def receptive_field(self) -> int:
@@ -88,19 +86,16 @@ class Blocks(nn.ModuleList):
 class AFNOBlock(nn.Module):
     r"""Adaptive Fourier neural operator block (Guibas et al. 2022), residual.
 
-    $x \leftarrow x + F^{-1} W_2\, g(W_1 F x)$, then $x \leftarrow x + \mathrm{MLP}(x)$. W₁ and W₂
-    are complex, block-diagonal over channels and shared by all retained modes (wavenumbers up to
-    `modes` in both directions, both signs of the row wavenumber). The shrinkage
-    $g(z) = z |z|^2 / (1 + |z|^2)$ acts on the modulus: acting on real and imaginary parts, as
-    in the paper, would tell apart two fields that differ by a translation.
+    $x \leftarrow x + F^{-1} W_2\, g(W_1 F x)$ (see `spectral.mix`), then
+    $x \leftarrow x + \mathrm{MLP}(x)$.
     """
 
     def __init__(self, width: int, shape: Shape) -> None:
         super().__init__()
-        self.modes, self.groups = shape.modes, shape.mixing_groups
+        self.modes = shape.modes
         self.norm = Norm(width, shape.embedding_dim)
-        block = width // self.groups
-        size = (2, self.groups, block, block, 2)  # layer, group, in, out, (real, imaginary)
+        block = width // shape.mixing_groups
+        size = (2, shape.mixing_groups, block, block, 2)  # layer, group, in, out, (real, imaginary)
         self.mixing = nn.Parameter(torch.randn(size) * (2 * block) ** -0.5)
         self.mlp_norm = Norm(width, shape.embedding_dim)
         self.expand = Conv(width, 2 * width, 1)
@@ -113,19 +108,8 @@ class AFNOBlock(nn.Module):
         return x + self.contract(F.gelu(h), weights[self.contract])
 
     def _mix(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        modes = torch.fft.rfft2(x.float(), norm="ortho")
-        wavenumber = torch.fft.fftfreq(height, 1 / height)
-        rows = (wavenumber.abs() <= self.modes).nonzero()[:, 0]
-        columns = min(self.modes, width // 2) + 1
-        z = modes[:, :, rows, :columns].unflatten(1, (self.groups, -1))
         first, second = torch.view_as_complex(self.mixing)
-        z = torch.einsum("ngihw,gio->ngohw", z, first)
-        power = z.real.square() + z.imag.square()
-        z = torch.einsum("ngihw,gio->ngohw", z * (power / (1 + power)), second)
-        mixed = torch.zeros_like(modes)
-        mixed[:, :, rows, :columns] = z.flatten(1, 2)
-        return torch.fft.irfft2(mixed, s=(height, width), norm="ortho").to(x.dtype)
+        return spectral.mix(x.float(), first, second, self.modes).to(x.dtype)
 
 
 class UAFNO(nn.Module):
@@ -203,29 +187,11 @@ class UAFNO(nn.Module):
         self,
         x: Float[Tensor, "n channels H W"],
         weights: Weights,
-        extract_from: Literal["bottleneck", "skips", "all"],
+        extract_from: u_shape.Place,
         skip_levels: Sequence[int] | None = None,
     ) -> dict[str, Tensor]:
-        """What the network sees inside: `bottleneck`, `skip_0`, `skip_1` … (finest first).
-
-        Args:
-            x: periodic fields.
-            weights: from `condition`.
-            extract_from: the bottleneck, the skips, or all of them.
-            skip_levels: levels whose skips are wanted; None, all.
-
-        Raises:
-            ValueError: a level does not exist.
-        """
-        levels = range(self.shape.encoder_levels) if skip_levels is None else skip_levels
-        if not set(levels) <= set(range(self.shape.encoder_levels)):
-            allowed = self.shape.encoder_levels - 1
-            raise ValueError(f"skip_levels: allowed 0 … {allowed}, got {skip_levels}")
-        skips, bottleneck = self._encode(x, weights, None)
-        features = {} if extract_from == "skips" else {"bottleneck": bottleneck}
-        if extract_from != "bottleneck":
-            features |= {f"skip_{level}": skips[level] for level in levels}
-        return features
+        """What the network sees inside, without dropout; see `u_shape.features`."""
+        return u_shape.features(*self._encode(x, weights, None), extract_from, skip_levels)
 
 
 def check_grid(encoder_levels: int, *sides: int) -> None:

@@ -41,7 +41,7 @@ def draw(
     return (unit * math.sqrt(VARIANCE_GAIN / math.prod(shape[1:]))).contiguous()
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def basis(seed: int, num_sets: int, layer: str, widest: Shape) -> Float[Tensor, "m out in k k"]:
     """The m weight sets that all operators share in one layer: independent unit normals.
 

@@ -1,0 +1,147 @@
+"""The U-shaped operator: spectral mixing on a coarse grid, and skips around it.
+
+A 3×3 stem; `encoder_levels` levels of residual blocks that end with a skip and a stride of 2; AFNO
+blocks at the bottleneck (see `spectral.mix`); a decoder that interpolates bilinearly and adds the
+skips; a last normalization and activation. A 1×1 convolution to C channels follows; see `build`.
+It is the network that the agent trains (`u_afno`), made of the blocks of a `cnn`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+from torch.nn import functional
+
+from spinlock.operators import spectral, u_shape, weights
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, Precision, packed
+from spinlock.operators.periodic import doubled
+from spinlock.operators.u_afno_layers import Plan, layers, plan, widest
+from spinlock.sampling.table import Operators
+
+Drops = Iterator[Tensor | None]  # dropout masks, in the order in which they are used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RandomUAfno:
+    """One operator up to its output convolution: u → hidden features."""
+
+    plan: Plan
+    modes: int  # largest wavenumber that is mixed
+    normalize: Callable[[Tensor], Tensor]
+    activate: Callable[[Tensor], Tensor]
+    weights: Mapping[str, Tensor]  # of all layers; mixing is complex, [groups, in, out]
+    blocks: Mapping[str, ConvBlock]  # those of the layers that are convolution blocks
+
+    @property
+    def masked(self) -> tuple[int, ...]:
+        """Channels of each dropout mask: those that each block puts out."""
+        return tuple(len(self.weights[name]) for name in self.blocks)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The weights, in the order of use."""
+        return tuple(self.weights.values())
+
+    def with_parameters(self, parameters: Sequence[Tensor]) -> "RandomUAfno":
+        """The same operator with other weights."""
+        found = dict(zip(self.weights, parameters, strict=True))
+        blocks = {name: replace(block, weight=found[name]) for name, block in self.blocks.items()}
+        return replace(self, weights=found, blocks=blocks)
+
+    def __call__(
+        self, u: Float[Tensor, "R C H W"], masks: Sequence[Float[Tensor, "R width 1 1"]]
+    ) -> Float[Tensor, "R width H W"]:
+        """Apply all layers; `masks` holds one dropout mask for each block, or is empty."""
+        drops: Drops = iter(masks) if masks else repeat(None)
+        skips, x = self._encode(u, drops)
+        for level in reversed(self.plan.levels):
+            coarse = functional.conv2d(x, self.weights[f"up/{level}"])
+            x = skips[level] + doubled(functional.pad(coarse, (1,) * 4, mode="circular"))
+            x = self._residual("decoder", level, x, drops)
+        return self.activate(self.normalize(x))
+
+    def _encode(self, u: Tensor, drops: Drops) -> tuple[list[Tensor], Tensor]:
+        """Skips of the levels, finest first, and the bottleneck."""
+        x, skips = self.blocks["stem"](u, next(drops)), []
+        for level in self.plan.levels:
+            skips.append(self._residual("encoder", level, x, drops))
+            padded = functional.pad(skips[-1], (1,) * 4, mode="circular")
+            x = functional.conv2d(padded, self.weights[f"down/{level}"], stride=2)
+        for i in range(self.plan.afno_blocks):
+            x = self._mix(i, x, drops)
+        return skips, x
+
+    def _residual(self, side: str, level: int, x: Tensor, drops: Drops) -> Tensor:
+        for i in range(self.plan.blocks_per_level):
+            x = self.blocks[f"{side}/{level}/{i}"](x, next(drops))
+        return x
+
+    def _mix(self, i: int, x: Tensor, drops: Drops) -> Tensor:
+        """One AFNO block: spectral mixing, then a network of one hidden layer for each cell."""
+        first, second = self.weights[f"first/{i}"], self.weights[f"second/{i}"]
+        x = x + spectral.mix(self.normalize(x), first, second, self.modes)
+        hidden = self.blocks[f"expand/{i}"](x, next(drops))
+        return x + functional.conv2d(hidden, self.weights[f"contract/{i}"])
+
+    def intermediate_features(
+        self,
+        u: Float[Tensor, "R C H W"],
+        extract_from: u_shape.Place,
+        skip_levels: Sequence[int] | None = None,
+        masks: Sequence[Float[Tensor, "R width 1 1"]] = (),
+    ) -> dict[str, Tensor]:
+        """What the operator sees inside; see `u_shape.features`."""
+        drops: Drops = iter(masks) if masks else repeat(None)
+        return u_shape.features(*self._encode(u, drops), extract_from, skip_levels)
+
+
+def modes(mode_share: float, encoder_levels: int, grid_size: int) -> int:
+    """Largest wavenumber that is mixed: a share of the bottleneck's Nyquist one, at least 1."""
+    return max(1, round(mode_share * (grid_size // 2**encoder_levels) / 2))
+
+
+def build(operators: Operators, index: int, precision: Precision) -> RandomUAfno:
+    """One operator up to its output convolution, with its weights."""
+    theta = operators.theta[index]
+    own = plan(theta, operators.channels, operators.max_width)
+    normalize, activate = NORMALIZATIONS[theta.normalization], ACTIVATIONS[theta.activation]
+    drawn = _draw(operators, index, own)
+    return RandomUAfno(
+        plan=own,
+        modes=modes(theta.mode_share, theta.encoder_levels, operators.grid_size),
+        normalize=normalize,
+        activate=activate,
+        weights=drawn,
+        blocks={
+            name: ConvBlock(
+                weight=drawn[name],
+                normalize=normalize,
+                activate=activate,
+                residual=layer.kind == "residual",
+            )
+            for name, layer in layers(own).items()
+            if layer.kind in ("block", "residual")
+        },
+    )
+
+
+def _draw(operators: Operators, index: int, own: Plan) -> dict[str, Tensor]:
+    """The weights of all layers, laid out for use."""
+    basis = layers(widest(operators))
+    drawn = {}
+    for name, layer in layers(own).items():
+        unit = weights.draw(operators, index, f"u_afno/{name}", layer.shape, basis[name].shape)
+        weight = unit * layer.gain
+        drawn[name] = _complex(weight, own.group) if layer.kind == "mixing" else packed(weight)
+    return drawn
+
+
+def _complex(
+    weight: Float[Tensor, "width twice_group 1 1"], group: int
+) -> Complex[Tensor, "groups in out"]:
+    """Mixing matrices of consecutive groups of channels."""
+    pairs = weight.reshape(-1, group, group, 2)  # group, out, in, (real, imaginary)
+    return torch.view_as_complex(pairs).transpose(1, 2).contiguous()
