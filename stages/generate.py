@@ -15,10 +15,12 @@ def main(operators_path: Path, rollouts: Path, scores: Path) -> str:
     settings = params.load("runtime", runtime.Config)
     operators = table.read(operators_path)
     plan = shards.plan(operators, config)
-    paths = store.fill(plan, shards.compute, Path(settings.store), settings.num_workers, "generate")
-    shards.assemble(operators, config, paths, rollouts)
-    found = metrics(operators, index.open_rollouts(rollouts))
-    artifacts.write_metrics(scores, found)
+    folder = Path(settings.store)
+    with store.locked(folder):  # to the end: a killed `dvc` leaves its stage running
+        paths = store.fill(plan, shards.compute, folder, settings.num_workers, "generate")
+        shards.assemble(operators, config, paths, rollouts)
+        found = metrics(operators, index.open_rollouts(rollouts))
+        artifacts.write_metrics(scores, found)
     diverged = found["generate/num_diverged_operators"]
     made = f"{len(operators)} operators in {len(plan)} shards, {diverged} diverged"
     return f"generate: {made} -> {rollouts}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from spinlock.refusals import Refusal
 
+PART = ".part"
 FULL = "the disk is full; free some space and run again"
 FORBIDDEN = "permission denied; make it writable, or choose another place"
 MISPLACED = "a file stands where a folder should be; move it away"
@@ -43,7 +44,7 @@ def refusing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in DISK or not _concerns(error, path):
             raise
-        raise Refusal(f"{path}: cannot be written: {DISK[error.errno]}") from None
+        raise Refusal(f"{_meant(path)}: cannot be written: {DISK[error.errno]}") from None
 
 
 def _concerns(error: OSError, path: Path) -> bool:
@@ -52,6 +53,17 @@ def _concerns(error: OSError, path: Path) -> bool:
         return True
     named = Path(error.filename)
     return named.is_relative_to(path.parent) or path.is_relative_to(named)
+
+
+def beside_of(path: Path) -> Path:
+    """Where this process writes what will stand at `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}{PART}")
+
+
+def _meant(path: Path) -> Path:
+    """What is written at a place that `beside_of` gave; any other path itself."""
+    hidden = path.name.startswith(".") and path.name.endswith(PART)
+    return path.with_name(path.name[1:].rsplit(".", 2)[0]) if hidden else path
 
 
 @contextmanager
@@ -64,7 +76,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         Refusal: the disk does not let it; see `refusing`.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = beside_of(path)
     with refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         for leftover in _leftovers(path):
@@ -80,9 +92,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _leftovers(path: Path) -> list[Path]:
     """What processes that are no more began to write to `path`."""
-    start, end = f".{path.name}.", ".part"
-    names = [n for n in os.listdir(path.parent) if n.startswith(start) and n.endswith(end)]
-    owners = [(name, name[len(start) : -len(end)]) for name in names]
+    start = f".{path.name}."
+    names = [n for n in os.listdir(path.parent) if n.startswith(start) and n.endswith(PART)]
+    owners = [(name, name[len(start) : -len(PART)]) for name in names]
     return [path.with_name(name) for name, pid in owners if pid.isdecimal() and _ended(int(pid))]
 
 

@@ -7,6 +7,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,6 +22,7 @@ from spinlock.refusals import Refusal
 
 T = TypeVar("T")
 
+LIBRARIES = ("h5py", "numpy", "scipy", "torch")  # of which a result's bytes depend on the version
 M_TRIM_THRESHOLD = -1  # of malloc.h
 M_MMAP_THRESHOLD = -3
 
@@ -92,6 +94,11 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             print(f"{what}: {count}/{total}", file=sys.stderr, flush=True)
 
 
+def note(line: str) -> None:
+    """Say what happened on the way, in one line."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def fingerprint(*parts: object) -> str:
     """A hash of plain values, independent of the order of keys."""
     text = json.dumps(parts, sort_keys=True, default=str)
@@ -99,11 +106,14 @@ def fingerprint(*parts: object) -> str:
 
 
 def code_fingerprint() -> str:
-    """A hash of the source of every imported module of this package, and of torch's version.
+    """A hash of the source of every imported module of this package, and of what it computes with.
 
-    A stage imports exactly what it needs, so this is the code that its results depend on.
+    A stage imports exactly what it needs, so this is the code that its results depend on: designs
+    come from scipy, initial conditions from numpy, scipy and torch, and h5py writes them.
     """
-    digest = hashlib.sha256(torch.__version__.encode())
+    digest = hashlib.sha256()
+    for library in LIBRARIES:
+        digest.update(f"{library} {metadata.version(library)} ".encode())
     digest.update(torch.backends.cpu.get_cpu_capability().encode())
     for name in sorted(sys.modules):
         source = getattr(sys.modules[name], "__file__", None)

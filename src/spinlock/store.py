@@ -1,30 +1,26 @@
-"""A content-addressed store of shards, filled by a pool of processes with one thread each.
+"""A content-addressed store of shards, filled by an executor.
 
-A shard is a file named by the hash of everything that determines it. What is already there is not
-computed again, so a set grows, shrinks and resumes by computing only the difference. Shards are
-written beside and then renamed; a lock keeps two runs from filling one store at once.
+A shard is a file named by the hash of everything that determines it, and by that of its bytes:
+`KEY-SHA256.h5`. What is already there, whole, is not computed again, so a set grows, shrinks and
+resumes by computing only the difference. Shards are written beside and then renamed, name and
+bytes in one step; a lock keeps two runs from filling one store at once.
 """
 
-import ctypes
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from spinlock import runtime
-from spinlock.artifacts import replacing
+from spinlock import disk, runtime
+from spinlock.pool import pool
 from spinlock.refusals import Refusal
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +29,120 @@ class Shard:
 
     key: str  # hash of everything the file depends on
     work: Any  # picklable argument of the function that computes it
+    name: str = ""  # what a message calls it, such as "operators 8 … 15"
+
+    def __str__(self) -> str:
+        return self.name or f"shard {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A finished shard."""
+
+    key: str
+    path: Path
+    digest: str  # SHA-256 of its bytes
 
 
 Compute = Callable[[Any, Path], None]  # the work of a shard, and the path to write
-Missing = Sequence[tuple[Shard, Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Compute a shard into the store; picklable, to run anywhere that sees the folder."""
+
+    compute: Compute  # a function of a module
+    folder: Path
+
+    def __call__(self, shard: Shard) -> Stored:
+        """Write the shard, whole or not at all."""
+        beside = disk.beside_of(self.folder / shard.key)
+        try:
+            self.compute(shard.work, beside)
+            digest = disk.sha256(beside)
+            path = self.folder / f"{shard.key}-{digest}.h5"
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        return Stored(shard.key, path, digest)
+
+
+class Executor(Protocol):
+    """The seam for whatever computes shards: this process, a pool, a cluster."""
+
+    def __call__(
+        self, shards: Sequence[Shard], task: Callable[[Shard], Stored]
+    ) -> Iterator[Stored]:
+        """Call `task` once on each shard, anywhere and in any order; yield what it gives back.
+
+        Raises:
+            Refusal: a shard could not be computed; names it. Those that were yielded are kept.
+        """
+
+
+def sequential(shards: Sequence[Shard], task: Callable[[Shard], Stored]) -> Iterator[Stored]:
+    """The reference: one shard after the other, in this process."""
+    yield from map(task, shards)
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """A pool of processes on this machine.
+
+    A worker that dies, killed or out of memory, takes the pool with it. The shards then in work are
+    tried once more, one at a time in a process of its own, which leaves each all of the memory and
+    tells which one is to blame.
+    """
+
+    workers: int
+
+    def __call__(
+        self, shards: Sequence[Shard], task: Callable[[Shard], Stored]
+    ) -> Iterator[Stored]:
+        """As `Executor` says; a single shard is not worth starting a process for."""
+        if len(shards) < 2:
+            yield from sequential(shards, task)
+            return
+        waiting, in_work = deque(shards), dict[Future[Stored], Shard]()
+        while waiting or in_work:
+            try:
+                yield from self._together(waiting, in_work, task)
+            except BrokenProcessPool:
+                lost = list(in_work.values())
+                in_work.clear()
+                names = " and ".join(map(str, lost))
+                runtime.note(f"a worker died with {names} in work; once more, one at a time")
+                for shard in lost:
+                    yield _alone(shard, task)
+
+    def _together(
+        self,
+        waiting: deque[Shard],
+        in_work: dict[Future[Stored], Shard],
+        task: Callable[[Shard], Stored],
+    ) -> Iterator[Stored]:
+        """As many at a time as there are workers: so `in_work` is what they have in hand."""
+        with pool(self.workers) as executor:
+            while waiting or in_work:
+                while waiting and len(in_work) < self.workers:
+                    in_work[executor.submit(task, waiting[0])] = waiting[0]
+                    waiting.popleft()
+                done, _ = wait(in_work, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=lambda each: each.exception() is not None):
+                    stored = future.result()
+                    del in_work[future]
+                    yield stored
+
+
+def _alone(shard: Shard, task: Callable[[Shard], Stored]) -> Stored:
+    try:
+        with pool(1) as executor:
+            return executor.submit(task, shard).result()
+    except BrokenProcessPool:
+        raise Refusal(
+            f"{shard}: the worker that computes it died twice (killed, or out of memory?); "
+            "finished shards are kept"
+        ) from None
 
 
 def fill(
@@ -45,8 +151,11 @@ def fill(
     folder: Path,
     workers: int,
     what: str,
+    executor: Executor | None = None,
 ) -> list[Path]:
     """Compute the shards that the store lacks and return the paths of all, in order.
+
+    A shard that is there is read once and compared with its name; a damaged one is computed again.
 
     Args:
         shards: what is wanted.
@@ -54,81 +163,80 @@ def fill(
         folder: the store.
         workers: processes; with 1 everything happens in this one.
         what: name of the work, for the progress lines.
+        executor: who computes; if none is given, `workers` processes.
 
     Raises:
-        Refusal: another run holds the store, or a worker died.
+        Refusal: another run holds the store, a worker died twice on the same shard, or the disk
+            does not let it be filled.
+        ValueError: the executor gave back something else than it was asked for.
     """
-    paths = [folder / f"{shard.key}.h5" for shard in shards]
-    with _locked(folder):
-        for leftover in folder.glob(".*.part"):  # of a worker that was killed while it wrote
-            leftover.unlink()
-        missing = [(s, p) for s, p in zip(shards, paths, strict=True) if not p.is_file()]
-        runner = _sequentially if workers == 1 or len(missing) < 2 else _in_processes
-        for _ in runtime.progress(runner(missing, compute, workers), len(missing), what):
-            pass
-    return paths
+    execute = executor or (sequential if workers == 1 else Processes(workers))
+    with locked(folder), disk.refusing(folder), _swept(folder):
+        paths = _found(shards, folder, what)
+        missing = [shard for shard in shards if shard.key not in paths]
+        with closing(_results(execute, missing, Task(compute, folder))) as computed:
+            for stored in runtime.progress(computed, len(missing), what):
+                paths[stored.key] = stored.path
+    if set(paths) != {shard.key for shard in shards}:
+        raise ValueError(f"{what}: the executor gave back other shards than it was asked for")
+    return [paths[shard.key] for shard in shards]
 
 
-def _sequentially(missing: Missing, compute: Compute, workers: int) -> Iterator[Path]:
-    for shard, path in missing:
-        _compute_one(compute, shard.work, path)
-        yield path
+def _results(
+    execute: Executor, missing: Sequence[Shard], task: Task
+) -> Generator[Stored, None, None]:
+    """What an executor gives back; it can be closed, whatever the executor is."""
+    yield from execute(missing, task)
 
 
-def _in_processes(missing: Missing, compute: Compute, workers: int) -> Iterator[Path]:
-    with pool(workers) as executor:
-        futures = [executor.submit(_compute_one, compute, s.work, p) for s, p in missing]
-        for future in as_completed(futures):
-            yield future.result()
+def digest_of(path: Path) -> str:
+    """SHA-256 of a shard's bytes, as its name says."""
+    return path.stem.rpartition("-")[2]
 
 
 @contextmanager
-def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, which die with this one.
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the store, alone; may be held again inside.
 
     Raises:
-        Refusal: a worker died.
+        Refusal: another run holds it, or it cannot be written to.
     """
-    # "spawn" gives every worker a fresh interpreter: no inherited locks, threads or generators.
-    context = get_context("spawn")
-    executor = ProcessPoolExecutor(
-        workers, context, initializer=_start_worker, initargs=(os.getpid(),)
-    )
-    try:
-        yield executor
-    except BrokenProcessPool:
-        raise Refusal(
-            "a worker died (killed, or out of memory?); finished shards are kept"
-        ) from None
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _compute_one(compute: Compute, work: Any, path: Path) -> Path:
-    with replacing(path) as beside:
-        compute(work, beside)
-    return path
-
-
-def _start_worker(parent: int) -> None:
-    """One thread; die with the parent; leave Ctrl-C to it."""
-    runtime.single_thread()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Refusal(f"{folder}: another run is filling this store; wait for it to end") from None
+    with disk.refusing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", is_singleton=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Refusal(
+                f"{folder}: another run is filling this store; wait for it to end"
+            ) from None
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _swept(folder: Path) -> Iterator[None]:
+    """Leave no half-written shard behind: neither of runs before, nor of workers that died now."""
+    try:
+        for leftover in folder.glob(f".*{disk.PART}"):
+            leftover.unlink()
+        yield
+    finally:
+        for leftover in folder.glob(f".*{disk.PART}"):
+            leftover.unlink()
+
+
+def _found(shards: Sequence[Shard], folder: Path, what: str) -> dict[str, Path]:
+    """The shards that are there, by key; those that are not as they were stored are removed."""
+    wanted = {shard.key for shard in shards}
+    there = [p for p in sorted(folder.glob("*.h5")) if p.stem.rpartition("-")[0] in wanted]
+    whole = {}
+    for path in runtime.progress(there, len(there), f"{what}: found"):
+        if disk.sha256(path) == digest_of(path):
+            whole[path.stem.rpartition("-")[0]] = path
+        else:
+            runtime.note(f"{what}: {path}: truncated or damaged; computed again")
+            path.unlink()
+    return whole

@@ -4,7 +4,6 @@ import bisect
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,12 +12,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as parsed
 from torch import Tensor
 
-from spinlock import artifacts, params
+from spinlock import artifacts, disk, params
 from spinlock.operators.blocks import Precision
 from spinlock.params import STRICT
 from spinlock.refusals import Refusal
+from spinlock.rollout.config import Store, stored_steps
 from spinlock.rollout.engine import Rollout, mask_diverged, roll_out
-from spinlock.rollout.shards import INDEX, KIND, digest, identities
+from spinlock.rollout.resume import roll_on
+from spinlock.rollout.shards import INDEX, KIND, identities
 from spinlock.sampling.table import Operators
 
 
@@ -49,7 +50,7 @@ class Contents:
     realizations: int = Field(ge=1)  # R
     bound: float = Field(gt=0)  # largest |u| that does not count as divergence
     precision: Precision
-    store: Literal["all", "none"]
+    store: Store
     shapes: Shapes
     shards: tuple[Entry, ...] = Field(min_length=1)
 
@@ -81,16 +82,15 @@ class Index:
         """Of the convolutions."""
         return self.contents.precision
 
-    @property
-    def stored(self) -> bool:
-        """Whether the trajectories are on disk; if not, they are replayed."""
-        return self.contents.store == "all"
+    def stored_steps(self, operator: int) -> int:
+        """How many steps of an operator (its id) are on disk; the rest is replayed."""
+        return stored_steps(self.contents.store, self.steps, operator)
 
     def __len__(self) -> int:
         return self.contents.shards[-1].first + self.contents.shards[-1].count
 
     def read(self, operators: Operators, row: int) -> Rollout:
-        """The rollout of one operator, read if stored, else replayed: the same bits.
+        """The rollout of one operator, read as far as stored and replayed beyond: the same bits.
 
         Args:
             operators: the table, or some of its rows.
@@ -99,19 +99,20 @@ class Index:
         Raises:
             Refusal: the shard is missing, damaged, foreign, or was made from another table.
         """
-        path, place = self._find(int(operators.ids[row]))
+        operator = int(operators.ids[row])
+        path, place = self._find(operator)
+        count = self.stored_steps(operator)
         with artifacts.reading(path, KIND) as source:
             self._check_identity(source, place, operators.take([row]))
-            if not self.stored:
+            if count == 0:
                 return roll_out(operators, row, self)
             here = slice(place, place + 1)
+            u0 = torch.from_numpy(source.get("u0", "N C H W", here)[0])
             diverged_at = torch.from_numpy(source.get("diverged_at", "N R", here)[0])
-            return Rollout(
-                operator=int(operators.ids[row]),
-                u0=torch.from_numpy(source.get("u0", "N C H W", here)[0]),
-                u=self._frames(source, place, diverged_at),
-                diverged_at=diverged_at,
-            )
+            u = self._frames(source, place, diverged_at, count)
+        if count < self.steps:
+            return roll_on(operators, row, self, u)
+        return Rollout(operator=operator, u0=u0, u=u, diverged_at=diverged_at)
 
     def check(self, operators: Operators) -> None:
         """Refuse operators that are not those of this folder; for who replays them."""
@@ -160,18 +161,19 @@ class Index:
             )
 
     def _frames(
-        self, source: artifacts.Source, place: int, diverged_at: Int[Tensor, "R"]
-    ) -> Float[Tensor, "R T C H W"]:
-        """u of one operator: all within the bound before divergence, NaN from there on."""
+        self, source: artifacts.Source, place: int, diverged_at: Int[Tensor, "R"], count: int
+    ) -> Float[Tensor, "R k C H W"]:
+        """The stored steps: all within the bound before divergence, NaN from there on."""
         data = source.raw("u", "N R T C H W", slice(place, place + 1))
-        if data.shape[1:] != self.contents.shapes.u or data.dtype != np.float32:
+        whole = self.contents.shapes.u
+        expected = (whole[0], count, *whole[2:])
+        if data.shape[1:] != expected or data.dtype != np.float32:
             raise Refusal(
-                f"{source.path}: u: expected float32 of shape {self.contents.shapes.u} an "
-                f"operator, got {data.dtype} of {data.shape[1:]}"
+                f"{source.path}: u: expected float32 of shape {expected} an operator, "
+                f"got {data.dtype} of {data.shape[1:]}"
             )
         u = torch.from_numpy(data[0])
-        steps = torch.arange(1, self.steps + 1)
-        alive = (diverged_at[:, None] == 0) | (steps < diverged_at[:, None])
+        alive = (diverged_at[:, None] == 0) | (torch.arange(1, count + 1) < diverged_at[:, None])
         bad = alive & ~(u.abs().amax((-3, -2, -1)) <= self.bound)
         if bad.any():
             index = [place, *bad.nonzero()[0].tolist()]
@@ -198,7 +200,7 @@ def open_rollouts(folder: Path | str) -> Index:
 @cache
 def _check_bytes(path: Path, sha256: str, size: int, modified: int) -> None:
     """Refuse a shard whose bytes are not those that the index lists; once for each state of it."""
-    if digest(path) != sha256:
+    if disk.sha256(path) != sha256:
         raise Refusal(
             f"{path}: its bytes ({size}) are not those that {INDEX} lists; "
             "is it truncated or damaged? (dvc repro)"

@@ -1,6 +1,6 @@
 """Rollouts on disk: shards of consecutive operators, and the folder with their index."""
 
-import hashlib
+import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from spinlock import artifacts, runtime
-from spinlock.rollout.config import Config
+from spinlock.rollout.config import Config, stored_steps
 from spinlock.rollout.engine import check, roll_out
 from spinlock.sampling.table import Operators
-from spinlock.store import Shard
+from spinlock.store import Shard, digest_of
 
 KIND = "rollout-shard"
 INDEX = "index.json"
@@ -25,6 +25,7 @@ class Work:
 
     operators: Operators
     config: Config
+    stored_steps: int  # of each operator
 
 
 def plan(operators: Operators, config: Config) -> list[Shard]:
@@ -35,16 +36,37 @@ def plan(operators: Operators, config: Config) -> list[Shard]:
     """
     check(operators)
     code = runtime.code_fingerprint()
-    settings = asdict(config)  # with the shard size, which the operators listed imply anyway
-    starts = range(0, len(operators), config.shard_size)
-    pieces = [operators.take(slice(start, start + config.shard_size)) for start in starts]
-    return [
-        Shard(
-            key=runtime.fingerprint("rollouts", code, settings, identities(piece)),
-            work=Work(operators=piece, config=config),
+    shards = []
+    for piece in pieces(len(operators), config):
+        some = operators.take(slice(piece.start, piece.stop))
+        work = Work(
+            operators=some,
+            config=config,
+            stored_steps=stored_steps(config.store, config.steps, int(some.ids[0])),
         )
-        for piece in pieces
-    ]
+        key = runtime.fingerprint("rollouts", code, _provenance(work), identities(some))
+        name = f"operators {some.ids[0]} … {some.ids[-1]}"
+        shards.append(Shard(key=key, work=work, name=name))
+    return shards
+
+
+def pieces(count: int, config: Config) -> list[range]:
+    """The rows of each shard: `shard_size` of them, cut where another number of steps is stored."""
+    cuts = {*range(0, count, config.shard_size), count}
+    if not isinstance(config.store, str):
+        cuts |= {b.operators for b in config.store if b.operators and b.operators < count}
+    return [range(*pair) for pair in itertools.pairwise(sorted(cuts))]
+
+
+def _provenance(work: Work) -> dict[str, object]:
+    """The parameters on which the bytes of a shard depend, beside the operators."""
+    return {
+        "steps": work.config.steps,
+        "realizations": work.config.realizations,
+        "bound": work.config.bound,
+        "precision": work.config.precision,
+        "stored_steps": work.stored_steps,
+    }
 
 
 def identities(operators: Operators) -> list[str]:
@@ -69,17 +91,16 @@ def identities(operators: Operators) -> list[str]:
 
 def compute(work: Work, path: Path) -> None:
     """Roll out the operators of one shard and write it."""
-    operators, config = work.operators, work.config
-    rows = range(len(operators))
-    rollouts = [roll_out(operators, row, config) for row in rows]
-    with artifacts.writing(path, KIND, asdict(config)) as sink:
+    operators = work.operators
+    rollouts = [roll_out(operators, row, work.config) for row in range(len(operators))]
+    with artifacts.writing(path, KIND, _provenance(work)) as sink:
         sink.put("operator", operators.ids, "N")
         sink.put("identity", identities(operators), "N")
         sink.put("u0", torch.stack([r.u0 for r in rollouts]).numpy(), "N C H W", units=["1"])
         diverged_at = torch.stack([r.diverged_at for r in rollouts]).numpy()
         sink.put("diverged_at", diverged_at, "N R", units=["steps"])
-        if config.store == "all":
-            u = torch.stack([r.u for r in rollouts]).numpy()
+        if work.stored_steps:
+            u = torch.stack([r.u[:, : work.stored_steps] for r in rollouts]).numpy()
             sink.put("u", u, "N R T C H W", units=["1"])
 
 
@@ -89,26 +110,27 @@ def assemble(operators: Operators, config: Config, paths: Sequence[Path], folder
     Args:
         operators: the whole table; ids count from 0.
         config: what the shards were made with.
-        paths: the shards in the order of the table.
+        paths: the shards in the order of the table, as the store gave them.
         folder: where they will stand, such as `data/rollouts`.
 
     Raises:
+        Refusal: the disk does not let it be written.
         ValueError: the ids are not 0 … N - 1.
     """
     if operators.ids.tolist() != list(range(len(operators))):
         raise ValueError("assemble: expected a whole table, with ids 0 … N - 1")
     with artifacts.replacing(folder) as beside:
         beside.mkdir()
-        entries = []
-        for number, path in enumerate(paths):
-            name, first = f"shard-{number:05d}.h5", number * config.shard_size
+        entries: list[dict[str, object]] = []
+        for path, piece in zip(paths, pieces(len(operators), config), strict=True):
+            name = f"shard-{len(entries):05d}.h5"
             shutil.copyfile(path, beside / name)
             entries.append(
                 {
                     "file": name,
-                    "first": first,
-                    "count": min(config.shard_size, len(operators) - first),
-                    "sha256": digest(beside / name),
+                    "first": piece.start,
+                    "count": len(piece),
+                    "sha256": digest_of(path),
                 }
             )
         artifacts.write_json(beside / INDEX, _index(operators, config, entries))
@@ -123,7 +145,7 @@ def _index(
         "realizations": config.realizations,
         "bound": config.bound,
         "precision": config.precision,
-        "store": config.store,
+        "store": asdict(config)["store"],
         "shapes": {
             "u0": frame,
             "u": [config.realizations, config.steps, *frame],
@@ -131,9 +153,3 @@ def _index(
         },
         "shards": entries,
     }
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,49 @@
+"""A pool of processes with one thread each, which live and die with this one."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+
+from spinlock import runtime
+
+PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each, which die with this one.
+
+    If the block ends by an error, what is in work is finished; if it ends by Ctrl-C, by SIGTERM or
+    because nobody reads on, the processes are killed.
+
+    Raises:
+        BrokenProcessPool: a worker died; from the results.
+    """
+    before = set(active_children())
+    # "spawn" gives every worker a fresh interpreter: no inherited locks, threads or generators.
+    executor = ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(),)
+    )
+    try:
+        yield executor
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        for process in set(active_children()) - before:
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker(parent: int) -> None:
+    """One thread; die with the parent; leave Ctrl-C to it."""
+    runtime.single_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
