@@ -205,9 +205,10 @@ def _steps(options: argparse.Namespace, last: int) -> tuple[int, ...]:
     """The steps that were asked for; a few for a picture, all for a film."""
     if options.steps is not None:
         return steps.listed(options.steps, last)
-    if options.out.suffix == ".png":
-        return steps.doubling(last, options.frames or min(FRAMES, last + 1))
-    return steps.even(last, options.frames or last + 1)
+    picture = options.out.suffix == ".png"
+    usual = min(FRAMES, last + 1) if picture else last + 1
+    count = usual if options.frames is None else options.frames
+    return steps.doubling(last, count) if picture else steps.even(last, count)
 
 
 def rollout(options: argparse.Namespace) -> str:

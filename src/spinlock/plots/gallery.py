@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from PIL import Image
 from spinlock import randomness
 from spinlock.artifacts import replacing
 from spinlock.initial_conditions import families, measure
-from spinlock.plots import style
+from spinlock.plots import pixels, style
+from spinlock.plots.pixels import Pixels
 
 GRID = 64
 SEED = 20251121
@@ -79,8 +79,9 @@ def _specimen(variant: str, grid_size: int, seed: int) -> Specimen:
 def picture(shown: Sequence[Specimen]) -> Figure:
     """Two draws, each on its own symmetric scale, beside the spectrum of all draws."""
     cells, rows = shown[0].fields.shape[-1], -(-len(shown) // COLUMNS)
-    size = cells * max(1, round(TILE / cells))
-    sheet = _Sheet(COLUMNS * (2 * size + EXTRA) + GAP, rows * (size + WORDS) + TITLE)
+    size = pixels.whole(cells, TILE)
+    width, height = COLUMNS * (2 * size + EXTRA) + GAP, rows * (size + WORDS) + TITLE
+    sheet = Pixels(pixels.blank(width, height), width, height)
     title = f"Initial conditions on {cells}²: two draws of one channel; power of a mode at each |k|"
     sheet.write(GAP, 14, title, fontsize=13, fontweight="bold")
     top = max(float(item.spectra.mean(0).max()) for item in shown)
@@ -98,30 +99,10 @@ def save(figure: Figure, path: Path) -> None:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        image.quantize(256, kmeans=1).save(beside, format="PNG", optimize=True)
+        image.quantize(256).save(beside, format="PNG", optimize=True)
 
 
-class _Sheet:
-    """A figure with places in pixels, so that each cell of a field is a square of whole pixels."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
-        inches = (width / style.DPI, height / style.DPI)
-        self.figure = Figure(figsize=inches, dpi=style.DPI, facecolor="white")
-
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes at a place from the upper left corner."""
-        across, down = self._size
-        place = (left / across, 1 - (top + height) / down, width / across, height / down)
-        return self.figure.add_axes(place)
-
-    def write(self, left: float, top: float, text: str, **looks: Any) -> None:
-        """Text whose upper left corner is at a place."""
-        across, down = self._size
-        self.figure.text(left / across, 1 - top / down, text, ha="left", va="top", **looks)
-
-
-def _cell(sheet: _Sheet, left: int, top: int, size: int, item: Specimen) -> None:
+def _cell(sheet: Pixels, left: int, top: int, size: int, item: Specimen) -> None:
     sheet.write(left, top, item.variant.replace("_", " "), fontsize=8, fontweight="bold")
     for index, field in enumerate(item.fields):
         place = left + index * (size + GAP)

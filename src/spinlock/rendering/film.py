@@ -57,7 +57,7 @@ class _Stage:
     def frame(self, step: int) -> Frame:
         """The picture of one step."""
         for panel, image in self._images:
-            image.set_data(sheet.pixels(panel, step))
+            image.set_data(sheet.values(panel, step))
         for mark in self._marks:
             mark.set_xdata([step, step])
         waves = charts.waves(self._scene.spectrum)
