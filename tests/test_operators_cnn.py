@@ -138,14 +138,29 @@ def test_dt_acts_on_residual_operators():
 
 
 @pytest.mark.parametrize("row", ROWS)
+def test_given_its_own_parameters_an_operator_is_the_same_to_rounding(row):
+    hidden, u = build(variety(), row, "float32").hidden, field(2, 3, 8, 8)
+    again = hidden.with_parameters(hidden.parameters)
+    torch.testing.assert_close(again(u, ()), hidden(u, ()), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_operators_of_one_architecture_run_together_under_vmap(row):
+    operators = replace(variety(), weights="independent")
+    first = build(operators, row, "float32").hidden
+    second = build(replace(operators, ids=operators.ids + 1), row, "float32").hidden
+    u = field(2, 2, 3, 8, 8)
+    stacked = tuple(map(torch.stack, zip(first.parameters, second.parameters, strict=True)))
+    together = torch.vmap(lambda weights, x: first.with_parameters(weights)(x, ()))(stacked, u)
+    for own, hidden, x in zip(together, (first, second), u, strict=True):
+        torch.testing.assert_close(own, hidden(x, ()), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("row", ROWS)
 def test_every_weight_is_reached(row):
     operator = build(variety(), row, "float32")
-    weights_used = [block.weight.clone().requires_grad_() for block in operator.hidden.blocks]
-    replaced = [
-        replace(block, weight=weight)
-        for block, weight in zip(operator.hidden.blocks, weights_used, strict=True)
-    ]
-    cnn.Cnn(tuple(replaced))(field(4, 3, 8, 8), ()).square().sum().backward()
+    weights_used = [weight.clone().requires_grad_() for weight in operator.hidden.parameters]
+    operator.hidden.with_parameters(weights_used)(field(4, 3, 8, 8), ()).square().sum().backward()
     assert all((weight.grad != 0).any((1, 2, 3)).all() for weight in weights_used)
 
 

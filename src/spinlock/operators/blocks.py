@@ -1,16 +1,16 @@
 """The convolution block: periodic padding, convolution, normalization, activation, dropout."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from spinlock.operators.convolution import Convolution, Precision, periodic, plain
+
 EPSILON = 1e-5  # added to the variance in a normalization
-Precision = Literal["float32"]  # of convolutions; states are float32
 LANES = 16  # float32 numbers in a vector register
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -60,18 +60,25 @@ def packed(weight: Float[Tensor, "out in k k"]) -> Float[Tensor, "out in k k"]:
 class ConvBlock:
     """One block; realizations in the batch do not see each other."""
 
-    weight: Float[Tensor, "out in k k"]  # see `packed`
+    weight: Float[Tensor, "out in k k"]
     normalize: Callable[[Tensor], Tensor]
     activate: Callable[[Tensor], Tensor]
     residual: bool  # add the input to the output
+    convolve: Convolution | None = None  # with that weight, prepared; None: torch's own
+
+    def with_weight(self, weight: Float[Tensor, "out in k k"]) -> "ConvBlock":
+        """The same block with another weight, from torch's own operations."""
+        return replace(self, weight=weight, convolve=None)
+
+    def prepared(self, grid_size: int, precision: Precision) -> "ConvBlock":
+        """The same block, faster, for fields of one size; it has no gradient."""
+        return replace(self, convolve=periodic(self.weight, grid_size, precision))
 
     def __call__(
         self, x: Float[Tensor, "R in H W"], mask: Float[Tensor, "R out 1 1"] | None
     ) -> Float[Tensor, "R out H W"]:
         """Apply the block; `mask` scales whole channels (dropout), None keeps all."""
-        margin = self.weight.shape[-1] // 2
-        padded = functional.pad(x, (margin,) * 4, mode="circular") if margin else x
-        y = functional.conv2d(padded, self.weight).contiguous()
+        y = plain(x, self.weight) if self.convolve is None else self.convolve(x)
         y = self.activate(self.normalize(y))
         if mask is not None:
             y = y * mask

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.operators import weights
-from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, Precision, packed
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, Precision
 from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import Theta
 
@@ -30,6 +30,16 @@ class Cnn:
     def masked(self) -> tuple[int, ...]:
         """Channels of each dropout mask: those that each block puts out."""
         return tuple(len(block.weight) for block in self.blocks)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The weights of the blocks, in their order."""
+        return tuple(block.weight for block in self.blocks)
+
+    def with_parameters(self, parameters: Sequence[Tensor]) -> "Cnn":
+        """The same operator with other weights: differentiable, and batched over them by vmap."""
+        pairs = zip(self.blocks, parameters, strict=True)
+        return Cnn(tuple(block.with_weight(weight) for block, weight in pairs))
 
     def __call__(
         self, u: Float[Tensor, "R C H W"], masks: Sequence[Float[Tensor, "R width 1 1"]]
@@ -96,11 +106,11 @@ def build(operators: Operators, index: int, precision: Precision) -> Cnn:
     return Cnn(
         tuple(
             ConvBlock(
-                weight=packed(weights.draw(operators, index, str(layer), shape, widest)),
+                weight=weights.draw(operators, index, str(layer), shape, widest),
                 normalize=NORMALIZATIONS[theta.normalization],
                 activate=ACTIVATIONS[theta.activation],
                 residual=theta.num_layers > RESIDUAL_ABOVE and shape[0] == shape[1],
-            )
+            ).prepared(operators.grid_size, precision)
             for layer, (shape, widest) in enumerate(pairs)
         )
     )
