@@ -2,18 +2,23 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
 from dataclasses import replace
 
 import h5py
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
+import operator_cases
 from operator_cases import table, theta, variety
-from spinlock import store
+from spinlock import params, pool, store
 from spinlock.refusals import Refusal
 from spinlock.rollout import shards
-from spinlock.rollout.config import Config
+from spinlock.rollout.config import Block, Config, stored_steps
 from spinlock.rollout.index import open_rollouts
 from spinlock.rollout.metrics import discrepancy_ratio, metrics
 from spinlock.rollout.stream import rollouts
@@ -22,6 +27,18 @@ from spinlock.sampling import quality
 CONFIG = Config(
     steps=5, realizations=2, bound=1000.0, store="all", precision="float32", shard_size=2
 )
+TABLES = {
+    name: getattr(operator_cases, name)
+    for name in ("variety", "variety_u_afno")
+    if hasattr(operator_cases, name)
+}
+STORES = {
+    "all": "all",
+    "none": "none",
+    "operators": (Block(operators=3, steps=None),),
+    "steps": (Block(operators=None, steps=2),),
+    "both": (Block(operators=1, steps=None), Block(operators=4, steps=3)),
+}
 EXPLOSIVE = theta(normalization="none", activation="relu", update_policy="residual", dt=1.0)
 
 
@@ -52,14 +69,96 @@ def folder(tmp_path):
     return make(variety(), CONFIG, tmp_path)
 
 
-@pytest.mark.parametrize("how", ["all", "none"])
-def test_stored_rollouts_are_the_replayed_ones(tmp_path, how):
-    operators = table(*variety().theta[:2], EXPLOSIVE)
-    config = replace(CONFIG, store=how, steps=20, bound=20.0)
-    read = list(rollouts(operators, make(operators, config, tmp_path)))
+@pytest.fixture
+def forked(monkeypatch):
+    """Start workers at once; the stages start fresh interpreters."""
+    monkeypatch.setattr(pool, "get_context", lambda _: multiprocessing.get_context("fork"))
+
+
+@pytest.mark.parametrize("kept", STORES)
+@pytest.mark.parametrize("name", TABLES)
+def test_stored_or_replayed_the_rollouts_are_the_same(tmp_path, name, kept):
+    operators, config = TABLES[name](), replace(CONFIG, store=STORES[kept])
+    folder = make(operators, config, tmp_path)
     again = list(rollouts(operators, None, config))
-    assert all(equal(a, b) for a, b in zip(read, again, strict=True))
-    assert read[2].diverged_at.all()
+    assert all(equal(a, b) for a, b in zip(rollouts(operators, folder), again, strict=True))
+    index = open_rollouts(folder)
+    assert all(equal(index.read(operators, row), again[row]) for row in (5, 0, 3))
+
+
+@pytest.mark.parametrize("kept", STORES)
+def test_what_diverged_is_the_same_stored_or_replayed(tmp_path, kept):
+    """One realization before the last stored step, others after it."""
+    operators = table(*variety().theta[:2], EXPLOSIVE, EXPLOSIVE, replace(EXPLOSIVE, dt=0.5))
+    config = replace(CONFIG, store=STORES[kept], bound=4.0, realizations=4)
+    read = list(rollouts(operators, make(operators, config, tmp_path)))
+    assert all(equal(a, b) for a, b in zip(read, rollouts(operators, None, config), strict=True))
+    steps = torch.cat([r.diverged_at for r in read])
+    assert {0, 1, 2, 3, 4, 5} & set(steps.tolist()) >= {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("kept", STORES)
+def test_on_disk_is_what_the_store_says_and_no_more(tmp_path, kept):
+    folder = make(variety(), replace(CONFIG, store=STORES[kept]), tmp_path)
+    index = open_rollouts(folder)
+    for entry in index.contents.shards:
+        with h5py.File(folder / entry.file) as file:
+            assert file["operator"][:].tolist() == [*range(entry.first, entry.first + entry.count)]
+            for operator in file["operator"][:].tolist():
+                found = file["u"].shape[2] if "u" in file else 0
+                assert found == index.stored_steps(operator)
+    expected = {
+        "all": [5, 5, 5, 5, 5, 5],
+        "none": [0, 0, 0, 0, 0, 0],
+        "operators": [5, 5, 5, 0, 0, 0],
+        "steps": [2, 2, 2, 2, 2, 2],
+        "both": [5, 3, 3, 3, 0, 0],
+    }
+    assert [index.stored_steps(i) for i in range(6)] == expected[kept]
+
+
+def test_stored_steps_are_read_and_not_replayed(tmp_path):
+    """Replaced on disk by what nobody would roll out, with the index signed anew."""
+    folder = make(variety(), replace(CONFIG, store=STORES["steps"]), tmp_path)
+    with h5py.File(folder / "shard-00000.h5", "r+") as file:
+        file["u"][:] = 0.25
+    _sign(folder)
+    read, again = (next(rollouts(variety(), place, CONFIG)) for place in (folder, None))
+    assert (read.u[:, :2] == 0.25).all()
+    assert not torch.equal(read.u[:, 2], again.u[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("some", "generate.store.whole: expected 'all' or 'none', got \"some\""),
+        ([], "generate.store.subset: expected .*at least 1 item"),
+        ([{"operators": 0, "steps": 1}], "generate.store.subset.0.operators: expected greater"),
+        ([{"operators": 4}], "generate.store.subset.0.steps: missing"),
+        ([{"operators": 4, "step": 1}], "generate.store.subset.0.step: unknown key, did you mean"),
+        ([{"operators": None, "steps": None}], "all operators and all steps is written `all`"),
+        ([{"operators": 4, "steps": 5}], "expected fewer than generate.steps = 5, or null"),
+        (
+            [{"operators": 4, "steps": 2}, {"operators": 5, "steps": None}],
+            "a block lies in another: {operators: 4, steps: 2} in {operators: 5, steps: null}",
+        ),
+    ],
+)
+def test_a_subset_that_cannot_be_meant_is_refused(kept, said):
+    tree = {"steps": 5, "realizations": 2, "bound": 1.0, "precision": "float32", "shard_size": 2}
+    with pytest.raises(Refusal, match=said):
+        params.parse("generate", {"generate": {**tree, "store": kept}}, Config)
+
+
+@given(
+    blocks=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=4),
+    operator=st.integers(0, 9),
+)
+def test_a_step_is_stored_if_a_block_holds_it(blocks, operator):
+    subset = tuple(Block(operators=n, steps=k) for n, k in blocks)
+    count = stored_steps(subset, 7, operator)
+    for step in range(1, 8):
+        assert (step <= count) == any(operator < n and step <= k for n, k in blocks)
 
 
 def test_any_rows_come_in_the_order_asked(folder):
@@ -77,18 +176,61 @@ def test_another_draw_is_replayed_although_rollouts_are_stored(folder):
 
 
 @pytest.mark.pipeline
-def test_two_workers_make_the_same_bytes_and_replay_the_same_bits(tmp_path):
+def test_two_workers_make_the_same_bytes(tmp_path):
     one = make(variety(), CONFIG, tmp_path / "one")
     two = make(variety(), CONFIG, tmp_path / "two", workers=2)
     assert content(one) == content(two)
-    alone, together = (rollouts(variety(), None, CONFIG, workers=n) for n in (1, 2))
-    assert all(equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_shard_size_changes_no_rollout(tmp_path, folder):
-    other = make(variety(), replace(CONFIG, shard_size=4), tmp_path / "other")
-    pairs = zip(rollouts(variety(), folder), rollouts(variety(), other), strict=True)
-    assert all(equal(a, b) for a, b in pairs)
+@pytest.mark.parametrize("name", TABLES)
+def test_two_workers_replay_the_same_bits(tmp_path, forked, name):
+    operators, config = TABLES[name](), replace(CONFIG, store=STORES["both"])
+    for place in (None, make(operators, config, tmp_path)):
+        alone, together = (rollouts(operators, place, config, workers=n) for n in (1, 2))
+        assert all(equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_shard_size_changes_no_rollout(tmp_path, name):
+    operators = TABLES[name]()
+    folders = [
+        make(operators, replace(CONFIG, shard_size=size), tmp_path / str(size))
+        for size in (1, 4, 100)
+    ]
+    for same in zip(*(rollouts(operators, folder) for folder in folders), strict=True):
+        assert all(equal(same[0], other) for other in same[1:])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_order_of_work_changes_no_byte(tmp_path, name):
+    """Another executor, backwards; and a run that was interrupted after each shard."""
+    operators = TABLES[name]()
+    plan = shards.plan(operators, CONFIG)
+    whole = content(make(operators, CONFIG, tmp_path / "whole"))
+    store.fill(plan, shards.compute, tmp_path / "back/store", 1, "shards", _backwards)
+    assert content(make(operators, CONFIG, tmp_path / "back")) == whole
+    for shard in plan[::-1]:
+        store.fill([shard], shards.compute, tmp_path / "bits/store", 1, "shards")
+    assert content(make(operators, CONFIG, tmp_path / "bits")) == whole
+
+
+def _backwards(some, task):
+    yield from map(task, reversed(some))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_operator_is_the_same_alone_and_among_others(name):
+    operators = TABLES[name]()
+    together = list(rollouts(operators, None, CONFIG))
+    for row in (5, 1, 2):
+        (alone,) = rollouts(operators.take([row]), None, CONFIG)
+        assert equal(alone, together[row])
+
+
+def test_a_worker_that_dies_during_a_replay_is_one_sentence(monkeypatch, forked):
+    monkeypatch.setattr(operator_cases.engine, "build", lambda *_: os._exit(9))
+    with pytest.raises(Refusal, match="a worker died while operators 0 … 4 were rolled out"):
+        list(rollouts(variety(), None, CONFIG, workers=2))
 
 
 def test_a_smaller_set_is_the_beginning_of_a_larger_one():
@@ -96,14 +238,57 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one():
     assert [s.key for s in small] == [s.key for s in large[:2]]
 
 
-def test_growth_computes_only_the_new_operators(tmp_path, monkeypatch):
-    make(_first(4), CONFIG, tmp_path)
-    before = content(tmp_path / "rollouts")
+def test_growth_computes_only_the_new_operators_and_shrinking_none(tmp_path, monkeypatch):
+    before = content(make(_first(4), CONFIG, tmp_path))
     computed = []
     monkeypatch.setattr(shards, "compute", _recorded(shards.compute, computed))
     after = content(make(variety(), CONFIG, tmp_path))
     assert computed == [[4, 5]]
     assert all(after[name] == before[name] for name in before if name.startswith("shard"))
+    assert content(make(_first(4), CONFIG, tmp_path)) == before
+    assert content(make(_first(2), CONFIG, tmp_path)).keys() == {"index.json", "shard-00000.h5"}
+    assert computed == [[4, 5]]
+
+
+def test_a_larger_subset_computes_only_what_was_not_stored(tmp_path, monkeypatch):
+    computed = []
+    monkeypatch.setattr(shards, "compute", _recorded(shards.compute, computed))
+    for count in (2, 4):
+        config = replace(CONFIG, store=(Block(operators=count, steps=None),))
+        make(variety(), config, tmp_path)
+    assert computed == [[0, 1], [2, 3], [4, 5], [2, 3]]
+    make(variety(), CONFIG, tmp_path)
+    assert computed[4:] == [[4, 5]]
+
+
+def test_resumption_computes_only_what_is_missing(tmp_path, monkeypatch):
+    """Of a run that ended at its third shard, and of one of which a shard was lost since."""
+    plan = shards.plan(variety(), replace(CONFIG, shard_size=1))
+
+    def interrupted(work, path):
+        if work.operators.ids.tolist() == [2]:
+            raise KeyboardInterrupt
+        shards.compute(work, path)
+
+    with pytest.raises(KeyboardInterrupt):
+        store.fill(plan, interrupted, tmp_path, 1, "shards")
+    computed = []
+    record = _recorded(shards.compute, computed)
+    paths = store.fill(plan, record, tmp_path, 1, "shards")
+    assert computed == [[2], [3], [4], [5]]
+    paths[3].unlink()
+    store.fill(plan, record, tmp_path, 1, "shards")
+    assert computed[4:] == [[3]]
+
+
+def test_a_shard_damaged_in_the_store_does_not_reach_the_folder(tmp_path, capsys):
+    whole = content(make(variety(), CONFIG, tmp_path))
+    path = sorted((tmp_path / "store").glob("*.h5"))[1]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert content(make(variety(), CONFIG, tmp_path)) == whole
+    assert f"{path}: truncated or damaged; computed again" in capsys.readouterr().err
 
 
 def _first(count):
@@ -161,13 +346,6 @@ def test_a_key_does_not_hold_the_splits():
 def test_a_table_that_cannot_be_rolled_out_is_refused_at_once(operators, message):
     with pytest.raises(Refusal, match=message):
         shards.plan(operators, CONFIG)
-
-
-def test_what_killed_workers_left_is_removed(tmp_path):
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / ".k.h5.123.part").write_text("half")
-    make(variety(), CONFIG, tmp_path)
-    assert not list((tmp_path / "store").glob(".*.part"))
 
 
 def test_an_index_says_what_the_folder_holds(folder):
@@ -240,7 +418,7 @@ def test_a_bad_value_before_divergence_is_refused_with_its_place(folder, value):
     [
         ({"steps": 0}, "index.steps"),
         ({"steps": "5"}, "index.steps"),
-        ({"store": "some"}, "index.store"),
+        ({"store": "some"}, "index.store.whole: expected 'all' or 'none'"),
         ({"extra": 1}, "index.extra: unknown key"),
     ],
 )

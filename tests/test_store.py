@@ -176,9 +176,7 @@ def test_a_worker_that_dies_once_costs_only_its_time(tmp_path, forked, capsys):
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_kills_the_workers_and_leaves_nothing_half(
-    tmp_path, forked, workers, number
-):
+def test_an_interruption_leaves_no_worker_and_nothing_half(tmp_path, forked, workers, number):
     def stop(number, frame):
         raise SystemExit(128 + number)
 
@@ -196,6 +194,7 @@ def test_an_interruption_kills_the_workers_and_leaves_nothing_half(
         signal.signal(number, before)
     assert end.value.code == 128 + number
     assert time.monotonic() - started < 50
+    assert not multiprocessing.active_children()
     assert names(tmp_path / "store") == ["lock"]
 
 
