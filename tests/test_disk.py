@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,20 @@ def test_the_process_ends_well_after_a_full_disk(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_disk_that_fills_while_a_file_is_copied_is_one_line(tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "shard").write_bytes(VALUES.tobytes())
+    for size in (0, 1000, VALUES.nbytes - 1):
+        with (
+            no_file_larger_than(size),
+            pytest.raises(Refusal, match="there/out: cannot be written: larger"),
+            disk.replacing(tmp_path / "there" / "out") as beside,
+        ):
+            beside.mkdir()
+            shutil.copyfile(tmp_path / "here" / "shard", beside / "shard")
+        assert not list((tmp_path / "there").iterdir())
 
 
 @pytest.mark.parametrize("write", WRITERS)

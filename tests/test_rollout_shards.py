@@ -456,7 +456,7 @@ def test_discrepancy_of_the_accepted_is_that_of_their_points():
     operators = variety()
     accepted = np.array([True, False, True, True, True, True])
     points = operators.unit[accepted]
-    expected = quality.discrepancy(points) / quality.expected_discrepancy(5, 3)
+    expected = quality.discrepancy(points) / quality.expected_discrepancy(*points.shape)
     assert discrepancy_ratio(operators, accepted) == pytest.approx(expected)
     assert discrepancy_ratio(operators, ~np.ones(6, dtype=bool)) is None
 

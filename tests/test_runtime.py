@@ -71,6 +71,16 @@ def test_the_code_fingerprint_follows_the_source(monkeypatch):
     assert runtime.code_fingerprint() != before
 
 
+@pytest.mark.parametrize("library", runtime.LIBRARIES)
+def test_the_code_fingerprint_follows_the_version_of_what_computes(monkeypatch, library):
+    before = runtime.code_fingerprint()
+    version = runtime.metadata.version
+    monkeypatch.setattr(
+        runtime.metadata, "version", lambda name: version(name) + "+1" * (name == library)
+    )
+    assert runtime.code_fingerprint() != before
+
+
 def test_progress_passes_everything_on(capsys):
     assert list(runtime.progress(range(25), 25, "work")) == list(range(25))
     lines = capsys.readouterr().err.splitlines()

@@ -49,10 +49,9 @@ def refusing(path: Path) -> Iterator[None]:
 
 def _concerns(error: OSError, path: Path) -> bool:
     """Whether an error is about a path: about its folder, what is above or in there, or unnamed."""
-    if not isinstance(error.filename, str | os.PathLike):
-        return True
-    named = Path(error.filename)
-    return named.is_relative_to(path.parent) or path.is_relative_to(named)
+    names = [Path(n) for n in (error.filename, error.filename2) if isinstance(n, str | os.PathLike)]
+    related = (n.is_relative_to(path.parent) or path.is_relative_to(n) for n in names)
+    return not names or any(related)
 
 
 def beside_of(path: Path) -> Path:
