@@ -171,7 +171,17 @@ def test_no_stream_serves_two_purposes(monkeypatch):
         used.append((purpose, operator, realization, step))
         return stream(seed, purpose, operator, realization, step)
 
-    for module in (draws, weights, engine):
+    class Recorded(draws.Streams):
+        def __init__(self, seed, purpose, operator):
+            super().__init__(seed, purpose, operator)
+            self.place = (purpose, operator)
+
+        def at(self, realization, step):
+            used.append((*self.place, realization, step))
+            return super().at(realization, step)
+
+    monkeypatch.setattr(draws, "Streams", Recorded)
+    for module in (weights, engine):
         monkeypatch.setattr(module, "stream", recorded)
     weights.basis.cache_clear()
     operators = table(THETA, THETA)

