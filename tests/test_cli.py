@@ -42,7 +42,7 @@ def project(tmp_path_factory):
     """A folder with params.yaml, data/operators.h5 and data/rollouts; the last one diverges."""
     root = tmp_path_factory.mktemp("project")
     thetas = theta(), theta(update_policy="residual"), EXPLOSIVE
-    operators = table(*thetas, dimensions=SPACE, unit=np.full((3, 6), 0.5))
+    operators = table(*thetas, dimensions=SPACE, unit=np.full((3, len(space.varying(SPACE))), 0.5))
     tables.write(root / "data" / "operators.h5", operators, {})
     plan = shards.plan(operators, CONFIG)
     paths = store.fill(plan, shards.compute, root / "store", 1, "shards")

@@ -76,7 +76,21 @@ def test_a_scale_holds_nearly_all_values_and_no_value_is_none(seed):
     assert np.quantile(np.abs(values), 0.99) < size <= np.abs(values).max()
     assert colors.reach(np.append(values, np.float32("nan"))) == size
     assert colors.reach(-3 * values) == pytest.approx(3 * size)
-    assert colors.reach(np.zeros(5)) == 1.0
+    assert colors.reach(np.zeros(5)) == colors.reach(np.full(5, np.nan)) == 1.0
+
+
+def test_an_explosion_does_not_hide_how_a_rollout_began():
+    u = noise(2, LAST, 3, SIZE, SIZE)
+    u[:, -2:] *= 1e5
+    for mode in scene.MODES:
+        drawn = made(rolled(u), mode)
+        first = drawn.shown[0].images[0]
+        high = drawn.shown[0].scale.high if mode == "heatmap" else 0.5
+        middle = 0.0 if mode == "heatmap" else 0.5
+        assert 0.05 < np.abs((first - middle) / high).max() <= 1
+        power = drawn.power
+        assert power.images[0].max() > power.scale.low + 0.5 * scene.DECADES
+        assert drawn.variance.scale.high < 1e4
 
 
 @given(seed=seeds, channels=st.integers(3, 6))
@@ -116,10 +130,10 @@ def test_a_component_of_rounding_errors_is_not_blown_up():
     u = noise(4, 3, SIZE, SIZE)
     u[:, 2] = u[:, 0] + u[:, 1] + 1e-9 * noise(4, SIZE, SIZE, seed=3)
     projection = colors.fit(u)
-    scores = colors.project(u, projection)
-    drawn = colors.symmetric(scores, colors.reaches(scores))
-    assert np.abs(drawn[:, 2] - 0.5).max() < 0.01
-    assert np.abs(drawn[:, 1] - 0.5).max() > 0.4
+    scores = colors.project(u, projection)[None]
+    drawn = colors.symmetric(scores, colors.extents(scores))
+    assert np.abs(drawn[:, :, 2] - 0.5).max() < 0.01
+    assert np.abs(drawn[:, :, 1] - 0.5).max() > 0.4
 
 
 # --- statistics

@@ -6,12 +6,14 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from spinlock.plots import style
 from spinlock.rendering.scene import DECADES, Scene
 from spinlock.rendering.sheet import CHARTS, MARGIN, Sheet
 
 AXIS = 62  # pixels that the numbers of a vertical axis take
+LEGEND = 44  # right of a panel
 WORDS = 40  # that a title takes
 
 
@@ -20,12 +22,11 @@ def charts(page: Sheet, scene: Scene, top: float) -> tuple[Axes, Axes, Axes]:
     width = (page.width - 2 * MARGIN) / 3
     places = [MARGIN + AXIS + index * width for index in range(3)]
     mean, spread, spectrum = (
-        page.axes(left, top + WORDS, width - AXIS - 20, CHARTS - WORDS) for left in places
+        page.axes(left, top + WORDS, width - AXIS - LEGEND, CHARTS - WORDS) for left in places
     )
     _courses(mean, scene.mean, scene.realization, "mean over the domain")
     _courses(spread, scene.spread, scene.realization, "variance over the domain")
-    if np.nanmax(scene.spread) > 10 * np.nanmin(scene.spread) > 0:
-        spread.set_yscale("log")
+    _decades(spread, float(np.nanmax(scene.spread)), float(np.nanmin(scene.spread)))
     _wavenumbers(spectrum, scene.spectrum)
     for axes in (mean, spread, spectrum):
         axes.tick_params(labelsize=6, length=2, pad=2, which="both")
@@ -39,7 +40,19 @@ def _courses(axes: Axes, values: Float[np.ndarray, "R S"], chosen: int, title: s
         axes.plot(line, color=color, linewidth=width, zorder=2 + (index == chosen))
     axes.set_title(title, fontsize=7.5, pad=5)
     axes.set_xlabel(f"step; realization {chosen} in blue" if len(values) > 1 else "step")
-    axes.margins(x=0)
+    axes.set_xlim(0, values.shape[1] - 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _decades(axes: Axes, high: float, low: float) -> None:
+    """A logarithmic axis where values range over more than one power of ten."""
+    if not high > 10 * low > 0:
+        return
+    axes.set_yscale("log")
+    steps = (1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _wavenumbers(axes: Axes, spectrum: Float[np.ndarray, "S B"]) -> None:
@@ -65,5 +78,11 @@ def spectra(axes: Axes, scene: Scene, steps: Sequence[int]) -> None:
         color = matplotlib.colormaps[style.SEQUENTIAL](shade)
         axes.plot(waves(scene.spectrum), scene.spectrum[step], color=color, linewidth=1.0)
         axes.plot([], [], color=color, label=str(step))
-    looks: dict = {"fontsize": 5, "title_fontsize": 5.5, "handlelength": 1.0, "labelspacing": 0.1}
-    axes.legend(title="step", loc="lower left", frameon=False, **looks)
+    looks: dict = {
+        "fontsize": 5,
+        "title_fontsize": 5.5,
+        "handlelength": 1.0,
+        "labelspacing": 0.1,
+        "loc": "upper left",
+    }
+    axes.legend(title="step", bbox_to_anchor=(1.0, 1.06), frameon=False, **looks)

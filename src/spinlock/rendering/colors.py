@@ -8,6 +8,7 @@ from jaxtyping import Float
 from spinlock.refusals import Refusal
 
 INSIDE = 0.999  # share of the values of |u| that a scale holds; the others take its last color
+GROWTH = 8.0  # a scale is at most so many times that of u0, or an explosion would hide the rest
 ROUNDING = 1e-4  # share of the first component's size below which another is not drawn larger
 
 
@@ -21,9 +22,14 @@ class Projection:
 
 
 def reach(values: Float[np.ndarray, "..."]) -> float:
-    """The size that a share `INSIDE` of the finite values stays below; 1 if all are zero."""
+    """The size that a share `INSIDE` of the finite values stays below; 1 if there is none."""
     finite = np.abs(values[np.isfinite(values)])
-    return float(np.quantile(finite, INSIDE)) or 1.0
+    return (float(np.quantile(finite, INSIDE)) if finite.size else 0.0) or 1.0
+
+
+def extent(u: Float[np.ndarray, "R S *field"]) -> float:
+    """The reach of a whole rollout, but not more than `GROWTH` times that of its first frame."""
+    return min(reach(u), GROWTH * reach(u[:, 0]))
 
 
 def symmetric(
@@ -68,9 +74,9 @@ def fit(u: Float[np.ndarray, "... C H W"]) -> Projection:
     )
 
 
-def reaches(scores: Float[np.ndarray, "... 3 H W"]) -> Float[np.ndarray, "3 1 1"]:
+def extents(scores: Float[np.ndarray, "R S 3 H W"]) -> Float[np.ndarray, "3 1 1"]:
     """A scale for each component, and none for what is rounding beside the first."""
-    sizes = np.array([reach(scores[..., j, :, :]) for j in range(3)])
+    sizes = np.array([extent(scores[:, :, j]) for j in range(3)])
     return np.maximum(sizes, ROUNDING * sizes[0])[:, None, None]
 
 

@@ -35,7 +35,7 @@ class Scale:
     high: float
     colors: str
     label: str
-    extend: Literal["both", "max", "min"]  # the ends beyond which there are values
+    extend: Literal["both", "max"]  # the ends beyond which there are values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,7 +128,7 @@ def _views(
 
 def _heatmap(u: Float[np.ndarray, "R S C H W"], look: Look) -> tuple[Paint, str]:
     channels = list(range(u.shape[2])) if look.channel is None else [look.channel]
-    size = colors.reach(u[:, :, channels])
+    size = colors.extent(u[:, :, channels])
     scale = Scale(low=-size, high=size, colors=style.DIVERGING, label="u", extend="both")
     key = f"one scale for all channels, steps and realizations, ±{style.number(size)}"
     return lambda name, field: tuple(
@@ -137,14 +137,14 @@ def _heatmap(u: Float[np.ndarray, "R S C H W"], look: Look) -> tuple[Paint, str]
 
 
 def _rgb(u: Float[np.ndarray, "R S C H W"], look: Look) -> tuple[Paint, str]:
-    size = colors.reach(u)
+    size = colors.extent(u)
     key = f"red, green, blue: channels 0, 1, 2 within ±{style.number(size)}"
     return lambda name, field: (Panel(name=name, images=colors.rgb(field, size), scale=None),), key
 
 
 def _pca(u: Float[np.ndarray, "R S C H W"], look: Look) -> tuple[Paint, str]:
     projection = colors.fit(u)
-    sizes = colors.reaches(colors.project(u, projection))
+    sizes = colors.extents(colors.project(u, projection))
     shares = ", ".join(f"{100 * share:.3g}" for share in projection.share)
 
     def paint(name: str, field: Float[np.ndarray, "S C H W"]) -> tuple[Panel, ...]:
@@ -156,21 +156,22 @@ def _pca(u: Float[np.ndarray, "R S C H W"], look: Look) -> tuple[Paint, str]:
 
 def _variance(u: Float[np.ndarray, "R S C H W"]) -> Panel:
     images = ensemble.variance(u)
-    high = colors.reach(images) if np.isfinite(images).any() else 1.0
+    high = min(colors.reach(images), colors.extent(u) ** 2)
     scale = Scale(low=0.0, high=high, colors=style.SEQUENTIAL, label="variance", extend="max")
     return Panel(name=f"variance of {len(u)}", images=images, scale=scale)
 
 
 def _power(chosen: Float[np.ndarray, "S C H W"]) -> Panel:
     power = ensemble.power(chosen)
-    highest = np.log10(np.nanmax(power) or 1.0)
+    most = min(np.nanmax(power), colors.GROWTH**2 * power[0].max())
+    highest = np.log10(most or 1.0)
     floor = 10.0 ** (highest - DECADES)
     scale = Scale(
         low=highest - DECADES,
         high=highest,
         colors=style.FIELD,
         label="log₁₀ power of modes",
-        extend="min",
+        extend="both",
     )
     name = f"power, |k| ≤ {chosen.shape[-1] // 2}"
     return Panel(name=name, images=np.log10(np.maximum(power, floor)), scale=scale)

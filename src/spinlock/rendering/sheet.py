@@ -91,8 +91,8 @@ def bare(axes: Axes, width: float, height: float) -> None:
 
 
 def bar(page: Sheet, scale: Scale, left: float, top: float, height: float) -> None:
-    """A color bar at a place."""
-    axes = page.axes(left, top, 10, height)
+    """A color bar beside an image of a height."""
+    axes = page.axes(left, top + 6, 10, height - 12)
     colors = ScalarMappable(Normalize(scale.low, scale.high), scale.colors)
     drawn = page.figure.colorbar(colors, cax=axes, ticks=MaxNLocator(4), extend=scale.extend)
     drawn.outline.set_visible(False)
