@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from spinlock.operators import draws, weights
+from spinlock.randomness import Streams, stream
 from spinlock.rollout import engine
 from spinlock.rollout.config import Config
 from spinlock.rollout.engine import Rollout
@@ -38,6 +41,9 @@ VARYING = {
     "kernel_size": space.Choice(
         name="kernel_size", kind="choice", choices=(1, 3, 5, 7), weights=(1.0, 1.0, 1.0, 1.0)
     ),
+    "encoder_levels": space.Integer(name="encoder_levels", kind="integer", low=1, high=2),
+    "afno_blocks": space.Integer(name="afno_blocks", kind="integer", low=1, high=3),
+    "blocks_per_level": space.Integer(name="blocks_per_level", kind="integer", low=1, high=2),
 }
 DIMENSIONS = tuple(VARYING.values()) + tuple(
     space.Fixed(name=name, kind="fixed", value=getattr(THETA, name))
@@ -85,6 +91,46 @@ def variety() -> Operators:
         theta(normalization="none", activation="relu", update_policy="residual", dt=1.0),
         theta(noise_scale=1.0, kernel_size=7),
     )
+
+
+def u_theta(**changes: object) -> Theta:
+    """`THETA` as a U-AFNO with a bottleneck of four cells a side, with some parameters changed."""
+    return theta(**{"operator_type": "u_afno", "encoder_levels": 1} | changes)
+
+
+def variety_u_afno() -> Operators:
+    """Six U-AFNOs that differ in architecture, policy and noise."""
+    return table(
+        u_theta(update_policy="autoregressive", mode_share=0.3),
+        u_theta(encoder_levels=2, update_policy="residual", activation="tanh"),
+        u_theta(base_channels=7, dropout_rate=0.0, spatial_correlation=0.0, activation="relu"),
+        u_theta(blocks_per_level=2, normalization="layer", activation="silu"),
+        u_theta(normalization="none", update_policy="residual", dt=0.1),
+        u_theta(noise_scale=1.0, noise_type="multiplicative", afno_blocks=3, encoder_levels=2),
+    )
+
+
+def record_streams(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int, int]]:
+    """A list that grows by (purpose, operator, realization, step) of every stream used."""
+    used = []
+
+    def recorded(seed, purpose, operator=-1, realization=0, step=0):
+        used.append((purpose, operator, realization, step))
+        return stream(seed, purpose, operator, realization, step)
+
+    class Recorded(Streams):
+        def __init__(self, seed, purpose, operator):
+            super().__init__(seed, purpose, operator)
+            self.place = (purpose, operator)
+
+        def at(self, realization, step):
+            used.append((*self.place, realization, step))
+            return super().at(realization, step)
+
+    monkeypatch.setattr(draws, "Streams", Recorded)
+    for module in (weights, engine):
+        monkeypatch.setattr(module, "stream", recorded)
+    return used
 
 
 def roll_out(

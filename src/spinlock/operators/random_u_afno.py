@@ -16,10 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from spinlock.operators import spectral, u_shape, weights
-from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock, Precision, packed
+from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock
+from spinlock.operators.convolution import Convolution, Direct, Precision
 from spinlock.operators.periodic import doubled
-from spinlock.operators.u_afno_layers import Plan, layers, plan, widest
+from spinlock.operators.u_afno_layers import Layer, Plan, layers, plan, widest
 from spinlock.sampling.table import Operators
+from spinlock.sampling.theta import Theta
 
 Drops = Iterator[Tensor | None]  # dropout masks, in the order in which they are used
 
@@ -32,13 +34,14 @@ class RandomUAfno:
     modes: int  # largest wavenumber that is mixed
     normalize: Callable[[Tensor], Tensor]
     activate: Callable[[Tensor], Tensor]
-    weights: Mapping[str, Tensor]  # of all layers; mixing is complex, [groups, in, out]
-    blocks: Mapping[str, ConvBlock]  # those of the layers that are convolution blocks
+    weights: Mapping[str, Tensor]  # of all layers, as `_draw` lays them out
+    blocks: Mapping[str, ConvBlock]
+    linear: Mapping[str, Convolution]  # down, up and contract
 
     @property
     def masked(self) -> tuple[int, ...]:
         """Channels of each dropout mask: those that each block puts out."""
-        return tuple(len(self.weights[name]) for name in self.blocks)
+        return tuple(len(block.weight) for block in self.blocks.values())
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -46,10 +49,15 @@ class RandomUAfno:
         return tuple(self.weights.values())
 
     def with_parameters(self, parameters: Sequence[Tensor]) -> "RandomUAfno":
-        """The same operator with other weights."""
+        """The same operator with other weights: differentiable, and batched over them by vmap."""
         found = dict(zip(self.weights, parameters, strict=True))
-        blocks = {name: replace(block, weight=found[name]) for name, block in self.blocks.items()}
-        return replace(self, weights=found, blocks=blocks)
+        kinds = layers(self.plan)
+        return replace(
+            self,
+            weights=found,
+            blocks={name: block.with_weight(found[name]) for name, block in self.blocks.items()},
+            linear={name: _plain(found[name], kinds[name].stride) for name in self.linear},
+        )
 
     def __call__(
         self, u: Float[Tensor, "R C H W"], masks: Sequence[Float[Tensor, "R width 1 1"]]
@@ -58,18 +66,28 @@ class RandomUAfno:
         drops: Drops = iter(masks) if masks else repeat(None)
         skips, x = self._encode(u, drops)
         for level in reversed(self.plan.levels):
-            coarse = functional.conv2d(x, self.weights[f"up/{level}"])
-            x = skips[level] + doubled(functional.pad(coarse, (1,) * 4, mode="circular"))
+            below = doubled(_wrapped(self.linear[f"up/{level}"](x)))
+            x = torch.add(below, skips[level], alpha=self.plan.skip_weight(level))
             x = self._residual("decoder", level, x, drops)
         return self.activate(self.normalize(x))
+
+    def intermediate_features(
+        self,
+        u: Float[Tensor, "R C H W"],
+        extract_from: u_shape.Place,
+        skip_levels: Sequence[int] | None = None,
+        masks: Sequence[Float[Tensor, "R width 1 1"]] = (),
+    ) -> dict[str, Tensor]:
+        """What the operator sees inside; see `u_shape.features`."""
+        drops: Drops = iter(masks) if masks else repeat(None)
+        return u_shape.features(*self._encode(u, drops), extract_from, skip_levels)
 
     def _encode(self, u: Tensor, drops: Drops) -> tuple[list[Tensor], Tensor]:
         """Skips of the levels, finest first, and the bottleneck."""
         x, skips = self.blocks["stem"](u, next(drops)), []
         for level in self.plan.levels:
             skips.append(self._residual("encoder", level, x, drops))
-            padded = functional.pad(skips[-1], (1,) * 4, mode="circular")
-            x = functional.conv2d(padded, self.weights[f"down/{level}"], stride=2)
+            x = self.linear[f"down/{level}"](skips[-1])
         for i in range(self.plan.afno_blocks):
             x = self._mix(i, x, drops)
         return skips, x
@@ -84,18 +102,7 @@ class RandomUAfno:
         first, second = self.weights[f"first/{i}"], self.weights[f"second/{i}"]
         x = x + spectral.mix(self.normalize(x), first, second, self.modes)
         hidden = self.blocks[f"expand/{i}"](x, next(drops))
-        return x + functional.conv2d(hidden, self.weights[f"contract/{i}"])
-
-    def intermediate_features(
-        self,
-        u: Float[Tensor, "R C H W"],
-        extract_from: u_shape.Place,
-        skip_levels: Sequence[int] | None = None,
-        masks: Sequence[Float[Tensor, "R width 1 1"]] = (),
-    ) -> dict[str, Tensor]:
-        """What the operator sees inside; see `u_shape.features`."""
-        drops: Drops = iter(masks) if masks else repeat(None)
-        return u_shape.features(*self._encode(u, drops), extract_from, skip_levels)
+        return x + self.linear[f"contract/{i}"](hidden)
 
 
 def modes(mode_share: float, encoder_levels: int, grid_size: int) -> int:
@@ -104,44 +111,61 @@ def modes(mode_share: float, encoder_levels: int, grid_size: int) -> int:
 
 
 def build(operators: Operators, index: int, precision: Precision) -> RandomUAfno:
-    """One operator up to its output convolution, with its weights."""
-    theta = operators.theta[index]
+    """One operator up to its output convolution, with its weights; mixing is always in float32."""
+    theta, side = operators.theta[index], operators.grid_size
     own = plan(theta, operators.channels, operators.max_width)
-    normalize, activate = NORMALIZATIONS[theta.normalization], ACTIVATIONS[theta.activation]
-    drawn = _draw(operators, index, own)
+    drawn, named = _draw(operators, index, own), layers(own)
     return RandomUAfno(
         plan=own,
-        modes=modes(theta.mode_share, theta.encoder_levels, operators.grid_size),
-        normalize=normalize,
-        activate=activate,
+        modes=modes(theta.mode_share, theta.encoder_levels, side),
+        normalize=NORMALIZATIONS[theta.normalization],
+        activate=ACTIVATIONS[theta.activation],
         weights=drawn,
         blocks={
-            name: ConvBlock(
-                weight=drawn[name],
-                normalize=normalize,
-                activate=activate,
-                residual=layer.kind == "residual",
-            )
-            for name, layer in layers(own).items()
+            name: _block(theta, layer, drawn[name]).prepared(side // 2**layer.level, precision)
+            for name, layer in named.items()
             if layer.kind in ("block", "residual")
+        },
+        linear={
+            name: Direct.of(drawn[name], precision, layer.stride)
+            for name, layer in named.items()
+            if layer.kind == "linear"
         },
     )
 
 
 def _draw(operators: Operators, index: int, own: Plan) -> dict[str, Tensor]:
-    """The weights of all layers, laid out for use."""
-    basis = layers(widest(operators))
-    drawn = {}
+    """The weights of all layers, in the order of use; those of mixing are complex."""
+    basis, drawn = layers(widest(operators)), {}
     for name, layer in layers(own).items():
-        unit = weights.draw(operators, index, f"u_afno/{name}", layer.shape, basis[name].shape)
-        weight = unit * layer.gain
-        drawn[name] = _complex(weight, own.group) if layer.kind == "mixing" else packed(weight)
+        he = weights.draw(operators, index, f"u_afno/{name}", layer.shape, basis[name].shape)
+        weight = he * layer.gain
+        drawn[name] = _complex(weight, own.group) if layer.kind == "mixing" else weight
     return drawn
 
 
 def _complex(
     weight: Float[Tensor, "width twice_group 1 1"], group: int
 ) -> Complex[Tensor, "groups in out"]:
-    """Mixing matrices of consecutive groups of channels."""
+    """The mixing matrices of consecutive groups of channels."""
     pairs = weight.reshape(-1, group, group, 2)  # group, out, in, (real, imaginary)
     return torch.view_as_complex(pairs).transpose(1, 2).contiguous()
+
+
+def _block(theta: Theta, layer: Layer, weight: Float[Tensor, "out in k k"]) -> ConvBlock:
+    return ConvBlock(
+        weight=weight,
+        normalize=NORMALIZATIONS[theta.normalization],
+        activate=ACTIVATIONS[theta.activation],
+        residual=layer.kind == "residual",
+    )
+
+
+def _wrapped(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C padded_H padded_W"]:
+    return functional.pad(x, (1,) * 4, mode="circular")
+
+
+def _plain(weight: Float[Tensor, "out in k k"], stride: int) -> Convolution:
+    """A convolution from torch's own operations."""
+    padded = _wrapped if weight.shape[-1] > 1 else torch.Tensor.contiguous
+    return lambda x: functional.conv2d(padded(x), weight, stride=stride)

@@ -3,7 +3,8 @@ r"""The layers of a U-shaped operator: their names, their shapes, and the size o
 Weights keep a signal's size on its way. He's factor 2 (`weights.draw`) makes up for the activation
 after a matrix; where none follows, the variance is halved. Where no normalization keeps a sum of n
 residual branches from growing like 2^n, the variance of the last matrix of each is divided by n
-(De & Smith 2020, "Batch normalization biases residual blocks towards the identity function").
+(De & Smith 2020, "Batch normalization biases residual blocks towards the identity function"). On
+the way up, the sums with the skips are weighted so that all levels have equal shares in the last.
 """
 
 import math
@@ -35,14 +36,20 @@ class Plan:
         """The levels that have a skip."""
         return range(len(self.widths) - 1)
 
+    def skip_weight(self, level: int) -> float:
+        """Square root of the share of a level in its sum with those below."""
+        return (len(self.widths) - level) ** -0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One matrix or convolution."""
 
     kind: Literal["block", "residual", "linear", "mixing"]  # the first two are convolution blocks
+    level: int  # of the fields that it is applied to
     shape: Shape  # a mixing matrix has 2 · group columns: real and imaginary parts in turn
     gain: float  # of its weights, beside He's
+    stride: int = 1
 
 
 def widths(encoder_levels: int, base_channels: int, max_width: int) -> tuple[int, ...]:
@@ -84,33 +91,35 @@ def layers(plan: Plan) -> dict[str, Layer]:
     """All layers up to the output convolution, in the order in which they are used."""
     branches = 2 * (len(plan.levels) * plan.blocks_per_level + plan.afno_blocks)
     branch = 1.0 if plan.normalized else branches**-0.5
-    found = {"stem": Layer("block", (plan.widths[0], plan.channels, 3, 3), 1.0)}
+    found = {"stem": Layer("block", 0, (plan.widths[0], plan.channels, 3, 3), 1.0)}
     for level in plan.levels:
         found |= _blocks("encoder", level, plan, branch)
         shape = (plan.widths[level + 1], plan.widths[level], 3, 3)
-        found[f"down/{level}"] = Layer("linear", shape, HALF)
+        found[f"down/{level}"] = Layer("linear", level, shape, HALF, stride=2)
     for i in range(plan.afno_blocks):
-        found |= _afno(i, plan.widths[-1], plan.group, branch)
+        found |= _afno(i, plan, branch)
     for level in reversed(plan.levels):
         shape = (plan.widths[level], plan.widths[level + 1], 1, 1)
-        found[f"up/{level}"] = Layer("linear", shape, HALF)
+        below = (1 - plan.skip_weight(level) ** 2) ** 0.5
+        found[f"up/{level}"] = Layer("linear", level + 1, shape, HALF * below)
         found |= _blocks("decoder", level, plan, branch)
     return found
 
 
 def _blocks(side: str, level: int, plan: Plan, branch: float) -> dict[str, Layer]:
     width = plan.widths[level]
-    layer = Layer("residual", (width, width, 3, 3), branch)
+    layer = Layer("residual", level, (width, width, 3, 3), branch)
     return {f"{side}/{level}/{i}": layer for i in range(plan.blocks_per_level)}
 
 
-def _afno(i: int, width: int, group: int, branch: float) -> dict[str, Layer]:
-    mixing = (width, 2 * group, 1, 1)
+def _afno(i: int, plan: Plan, branch: float) -> dict[str, Layer]:
+    level, width = len(plan.levels), plan.widths[-1]
+    mixing = (width, 2 * plan.group, 1, 1)
     return {
-        f"first/{i}": Layer("mixing", mixing, 1.0),
-        f"second/{i}": Layer("mixing", mixing, HALF * branch),
-        f"expand/{i}": Layer("block", (2 * width, width, 1, 1), 1.0),
-        f"contract/{i}": Layer("linear", (width, 2 * width, 1, 1), HALF * branch),
+        f"first/{i}": Layer("mixing", level, mixing, 1.0),
+        f"second/{i}": Layer("mixing", level, mixing, HALF * branch),
+        f"expand/{i}": Layer("block", level, (2 * width, width, 1, 1), 1.0),
+        f"contract/{i}": Layer("linear", level, (width, 2 * width, 1, 1), HALF * branch),
     }
 
 
