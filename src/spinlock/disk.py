@@ -49,8 +49,10 @@ def refusing(path: Path) -> Iterator[None]:
 
 def _concerns(error: OSError, path: Path) -> bool:
     """Whether an error is about a path: about its folder, what is above or in there, or unnamed."""
-    names = [Path(n) for n in (error.filename, error.filename2) if isinstance(n, str | os.PathLike)]
-    related = (n.is_relative_to(path.parent) or path.is_relative_to(n) for n in names)
+    given = (name for name in (error.filename, error.filename2) if name is not None)
+    names = [Path(os.fsdecode(name)).resolve() for name in given if not isinstance(name, int)]
+    whole = path.resolve()
+    related = (n.is_relative_to(whole.parent) or whole.is_relative_to(n) for n in names)
     return not names or any(related)
 
 

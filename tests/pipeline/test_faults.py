@@ -1,0 +1,256 @@
+"""What may befall `generate`: full disks, forbidden folders, dead workers, kills at any moment."""
+
+import ctypes
+import importlib.util
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from project import ROOT, Project, smoke
+
+from spinlock.refusals import Refusal
+
+pytestmark = pytest.mark.pipeline
+TABLE, ROLLOUTS, METRICS = "data/operators.h5", "data/rollouts", "metrics/generate.json"
+SMALL = {
+    "sample": {"num_operators": 16},
+    "generate": {"steps": 4, "shard_size": 2},
+    "runtime": {"workers": 1, "executor": "sequential"},
+}
+
+
+def stage(name: str, *paths: str) -> str:
+    """Run a stage in this process, in the working directory."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "stages" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(*map(Path, paths))
+
+
+def generate() -> dict[str, bytes]:
+    """Run `generate` here; the bytes of all that it wrote."""
+    stage("generate", TABLE, ROLLOUTS, METRICS)
+    return content(Path())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    paths = [folder / METRICS, *sorted((folder / ROLLOUTS).iterdir())]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def half_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.part") if ".git" not in path.parts]
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory) -> Path:
+    """A folder with parameters and a table."""
+    folder = tmp_path_factory.mktemp("faults")
+    project = Project(folder)
+    shutil.copy(ROOT / "params.yaml", folder)
+    project.overlay(smoke())
+    project.overlay(SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        stage("sample", TABLE, "metrics/sample.json")
+    return folder
+
+
+@pytest.fixture
+def here(sampled, tmp_path, monkeypatch) -> Path:
+    """A copy of it, where we are."""
+    folder = tmp_path / "here"
+    shutil.copytree(sampled, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Forbid writing there, to root too: a thread without CAP_DAC_OVERRIDE obeys the mode."""
+    folder.chmod(0o555)
+    capabilities = _capabilities(drop=1 << 1) if os.geteuid() == 0 else None
+    try:
+        yield
+    finally:
+        if capabilities is not None:
+            _set_capabilities(*capabilities)
+        folder.chmod(0o755)
+
+
+HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this thread
+
+
+def _capabilities(drop: int) -> tuple:
+    """Drop effective capabilities; those before."""
+    before, after = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    assert ctypes.CDLL(None).capget(HEADER, before) == 0
+    after[:] = list(before)
+    after[0] &= ~drop
+    _set_capabilities(after)
+    return (before,)
+
+
+def _set_capabilities(values: ctypes.Array) -> None:
+    assert ctypes.CDLL(None).capset(HEADER, values) == 0
+
+
+def test_a_full_disk_names_the_store_and_then_the_output(here):
+    with (
+        no_file_larger_than(100_000),
+        pytest.raises(Refusal, match=r"^\.shards/\w+: cannot be written: larger than a file may"),
+    ):
+        generate()
+    assert not half_files(here)
+    assert not (here / ROLLOUTS).exists()
+    whole = generate()
+    with (
+        no_file_larger_than(100_000),
+        pytest.raises(Refusal, match="^data/rollouts: cannot be written: larger than a file may"),
+    ):
+        generate()
+    assert content(here) == whole
+    assert not half_files(here)
+
+
+@pytest.mark.parametrize("place", ["data", "metrics"])
+def test_a_read_only_folder_is_named_and_nothing_is_lost(here, place):
+    whole = generate()
+    with read_only(here / place), pytest.raises(Refusal, match=rf"^{place}.*: permission denied"):
+        generate()
+    assert content(here) == whole
+    assert not half_files(here)
+    assert generate() == whole
+
+
+def test_a_read_only_store_is_named_unless_it_holds_all_that_is_wanted(here):
+    (here / ".shards").mkdir()
+    with (
+        read_only(here / ".shards"),
+        pytest.raises(Refusal, match=r"^\.shards: cannot be written: permission denied"),
+    ):
+        generate()
+    whole = generate()
+    with read_only(here / ".shards"):
+        assert generate() == whole
+
+
+@pytest.mark.parametrize("place", [".shards", "data/rollouts", "metrics"])
+def test_a_file_in_the_way_is_named(here, place):
+    shutil.rmtree(here / place, ignore_errors=True)
+    (here / place).write_text("a file of mine")
+    with pytest.raises(Refusal, match=rf"^{place}.*: a file stands where a folder should be"):
+        generate()
+    assert (here / place).read_text() == "a file of mine"
+    assert not half_files(here)
+
+
+def test_a_damaged_shard_in_the_store_is_named_and_made_again(here, capsys):
+    whole = generate()
+    path = sorted(Path(".shards").glob("*.h5"))[2]
+    path.write_bytes(path.read_bytes()[:-1])
+    assert generate() == whole
+    assert f"generate: {path}: truncated or damaged; computed again" in capsys.readouterr().err
+
+
+# From here on the stage is a process of its own, in a session of its own, with two workers.
+
+
+@pytest.fixture
+def long(here) -> Path:
+    """With enough work to be killed in the midst of it."""
+    Project(here).overlay(
+        {"generate": {"steps": 40}, "runtime": {"workers": 2, "executor": "processes"}}
+    )
+    return here
+
+
+def start(folder: Path) -> subprocess.Popen:
+    """Start `generate` as DVC does, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, ROOT / "stages" / "generate.py", TABLE, ROLLOUTS, METRICS],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+def begin(folder: Path) -> subprocess.Popen:
+    """Start `generate` and wait until workers have put a shard into the store."""
+    running = start(folder)
+    while not list((folder / ".shards").glob("*.h5")):
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.01)
+    return running
+
+
+def session(number: int) -> set[int]:
+    """Processes of a session that are alive."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, *rest = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(rest[2]) == number and state != "Z":
+            found.add(int(path.parent.name))
+    return found
+
+
+def wait_until_gone(number: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while session(number) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not session(number), f"alive after {seconds} s: {session(number)}"
+
+
+def test_a_killed_stage_leaves_no_worker_and_the_next_ends_as_if_nothing_had_been(long):
+    running = begin(long)
+    assert len(session(running.pid)) >= 3
+    with pytest.raises(Refusal, match=r"^\.shards: another run is filling this store"):
+        generate()
+    kept = {path: path.stat().st_mtime_ns for path in (long / ".shards").glob("*.h5")}
+    running.kill()
+    running.wait()
+    wait_until_gone(running.pid, 5)
+    (long / "data" / f".rollouts.{running.pid}.part").mkdir()  # had it been killed a little later
+    again = start(long)
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert not half_files(long)
+    assert len(kept) < len(list((long / ".shards").glob("*.h5")))
+    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    assert content(long) == generate()  # here, with another store key: from nothing
+
+
+@pytest.mark.parametrize(
+    ("number", "to", "status"),
+    [(signal.SIGTERM, os.kill, 143), (signal.SIGINT, os.killpg, 130)],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_an_interrupted_stage_ends_at_once_without_a_word(long, number, to, status):
+    running = begin(long)
+    to(running.pid, number)
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == status
+    assert all(line.startswith("generate: ") for line in said.splitlines())
+    wait_until_gone(running.pid, 1)
+    assert not half_files(long)
+    assert not (long / ROLLOUTS).exists()
