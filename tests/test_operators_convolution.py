@@ -25,6 +25,17 @@ def test_a_prepared_convolution_is_the_convolution(shape, precision):
     assert (found - exact).norm() < ROUNDING[precision] * exact.norm()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(8, 6, 3, 3), (96, 96, 7, 7)], ids=str)
+def test_the_shape_alone_chooses_the_algorithm(shape, precision):
+    x, weight = draw(1, shape[1], 16, 16), draw(*shape)
+    tiles = in_fourier_space(shape, 16, precision)
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    chosen = Tiles.of(weight, 16, dtype) if tiles else Direct.of(weight, precision)
+    assert torch.equal(periodic(weight, 16, precision)(x), chosen(x))
+    assert tiles is (shape[0] == 96)
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_delta_kernel_returns_the_field(shape):
     size = shape[-1]
@@ -61,5 +72,3 @@ def test_wide_operators_with_large_kernels_are_convolved_in_fourier_space():
     for shape, expected in rules.items():
         found = tuple(in_fourier_space(shape, 64, p) for p in ("float32", "bfloat16"))
         assert found == expected, shape
-    kinds = (type(periodic(draw(*shape), 64, "float32")) for shape in rules)
-    assert [kind is Tiles for kind in kinds] == [tiles for tiles, _ in rules.values()]

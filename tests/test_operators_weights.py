@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_cases import table, theta
-from spinlock.operators import blocks, weights
+from spinlock.operators import weights
 from spinlock.operators.build import build, num_parameters
 
 WIDEST = (16, 16, 7, 7)
@@ -81,12 +81,6 @@ def test_a_layer_of_the_basis_does_not_depend_on_the_depth_of_the_operator():
         build(table(theta(num_layers=3)), 0, "float32"),
     )
     assert torch.equal(shallow.hidden.blocks[1].weight, deep.hidden.blocks[1].weight)
-
-
-@given(width=st.integers(1, 40))
-def test_packing_changes_no_value(width):
-    drawn = torch.randn(4, width, 3, 3, generator=torch.Generator().manual_seed(width))
-    assert torch.equal(blocks.packed(drawn), drawn)
 
 
 def test_the_widest_operator_of_the_space_fits_the_basis():

@@ -11,7 +11,6 @@ from torch.nn import functional
 from spinlock.operators.convolution import Convolution, Precision, periodic, plain
 
 EPSILON = 1e-5  # added to the variance in a normalization
-LANES = 16  # float32 numbers in a vector register
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -42,18 +41,6 @@ NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "instance": instance_norm,
     "layer": layer_norm,
 }
-
-
-def packed(weight: Float[Tensor, "out in k k"]) -> Float[Tensor, "out in k k"]:
-    """Lay out weights for the faster convolution, by a fixed rule of their shape.
-
-    With contiguous weights the library pads input channels to multiples of 16; with channels-last
-    ones it does not: up to 1.6 times faster where much would be padding, slower elsewhere.
-    """
-    channels = weight.shape[1]
-    wasteful = channels > LANES and -channels % LANES >= LANES // 4
-    layout = torch.channels_last if wasteful else torch.contiguous_format
-    return weight.contiguous(memory_format=layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """From a row of the operator table to the map u → O(u)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,17 @@ class Hidden(Protocol):
     @property
     def masked(self) -> tuple[int, ...]:
         """Channels of each dropout mask, in the order in which they are used."""
+
+    @property
+    def structure(self) -> Hashable:
+        """What operators share that differ in nothing but the numbers in their weights."""
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """All weights, in a fixed order."""
+
+    def with_parameters(self, parameters: Sequence[Tensor]) -> "Hidden":
+        """The same operator with other weights: differentiable, and batched over them by vmap."""
 
     def __call__(
         self, u: Float[Tensor, "R C H W"], masks: Sequence[Float[Tensor, "R width 1 1"]]
@@ -66,14 +77,15 @@ class Operator:
     theta: Theta
     hidden: Hidden
     output: Float[Tensor, "C width 1 1"]
-    stochastic: Callable[[Tensor, Tensor], Tensor]  # mean output, noise → output
+    mixing: Float[Tensor, "C C 1 1"]  # of the noise; see `noise.mixing`
+    enter: Callable[[Tensor, Tensor, Tensor], Tensor]  # mean output, noise, mixing → output
     chance: Chance
 
     @torch.no_grad()
     def apply(self, u: Float[Tensor, "R C H W"], draws: Draws) -> Float[Tensor, "R C H W"]:
         """O(u) for every realization: hidden features, stochastic block, 1×1 convolution."""
         mean = functional.conv2d(self.hidden(u, draws.masks), self.output)
-        return self.stochastic(mean, draws.noise)
+        return self.enter(mean, draws.noise, self.mixing)
 
 
 def build(operators: Operators, index: int, precision: Precision) -> Operator:
@@ -95,7 +107,8 @@ def build(operators: Operators, index: int, precision: Precision) -> Operator:
         theta=theta,
         hidden=hidden,
         output=output,
-        stochastic=kind.block(output),
+        mixing=noise.mixing(output),
+        enter=kind.enter,
         chance=Chance(
             seed=operators.seed,
             operator=int(operators.ids[index]),

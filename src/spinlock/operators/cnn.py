@@ -6,7 +6,7 @@ residual. A 1×1 convolution to C channels follows the last block; see `build`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -30,6 +30,11 @@ class Cnn:
     def masked(self) -> tuple[int, ...]:
         """Channels of each dropout mask: those that each block puts out."""
         return tuple(len(block.weight) for block in self.blocks)
+
+    @property
+    def structure(self) -> Hashable:
+        """What the blocks are, their weights apart."""
+        return tuple((block.normalize, block.activate, block.residual) for block in self.blocks)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:

@@ -7,6 +7,7 @@ depend on what else the machine did. Fields are laid out channels last.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -29,10 +30,21 @@ TRANSFORM: dict[Precision, float] = {"float32": 450.0, "bfloat16": 900.0}
 def periodic(
     weight: Float[Tensor, "out in k k"], grid_size: int, precision: Precision
 ) -> Convolution:
-    """The convolution of periodic fields, float32 → float32, with some odd kernels."""
-    if in_fourier_space(weight.shape, grid_size, precision):
-        return Tiles.of(weight, grid_size, DTYPES[precision])
-    return Direct.of(weight, precision)
+    """The convolution of periodic fields, float32 → float32, with some odd kernels.
+
+    Transformed kernels are large; they are made when first used.
+    """
+
+    @cache
+    def made() -> Convolution:
+        if in_fourier_space(weight.shape, grid_size, precision):
+            return Tiles.of(weight, grid_size, DTYPES[precision])
+        return Direct.of(weight, precision)
+
+    def convolve(x: Float[Tensor, "R in H W"]) -> Float[Tensor, "R out H W"]:
+        return made()(x)
+
+    return convolve
 
 
 def in_fourier_space(shape: tuple[int, ...], grid_size: int, precision: Precision) -> bool:

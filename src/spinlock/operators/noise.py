@@ -24,8 +24,6 @@ from torch import Tensor
 
 from spinlock import fourier
 
-Block = Callable[[Tensor, Tensor], Tensor]  # mean output V h, noise → output
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
@@ -33,7 +31,7 @@ class Type:
 
     unit: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # mean 0, variance 1
     fields: Callable[[int], int]  # channels C → fields of noise
-    block: Callable[[Float[Tensor, "C width 1 1"]], Block]  # from the output convolution V
+    enter: Callable[[Tensor, Tensor, Tensor], Tensor]  # mean output V h, noise, L → output
 
 
 def gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape"]:
@@ -51,22 +49,25 @@ def laplace(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarra
     return (first - second) * np.float32(math.sqrt(0.5))
 
 
-def adding(output: Float[Tensor, "C width 1 1"]) -> Block:
+def adding(
+    mean: Float[Tensor, "R C H W"], noise: Float[Tensor, "R C H W"], lower: Float[Tensor, "C C 1 1"]
+) -> Float[Tensor, "R C H W"]:
     """Add the noise fields, mixed by L."""
-    lower = mixing(output)[:, :, 0, 0]
-    return lambda mean, noise: mean + (lower @ noise.flatten(2)).view_as(noise)
+    return mean + (lower[:, :, 0, 0] @ noise.flatten(2)).view_as(noise)
 
 
-def scaling(output: Float[Tensor, "C width 1 1"]) -> Block:
-    """Scale every channel of a cell by 1 + noise; V drops out."""
-    return lambda mean, noise: mean * (1 + noise)
+def scaling(
+    mean: Float[Tensor, "R C H W"], noise: Float[Tensor, "R 1 H W"], lower: Float[Tensor, "C C 1 1"]
+) -> Float[Tensor, "R C H W"]:
+    """Scale every channel of a cell by 1 + noise; V drops out, and L with it."""
+    return mean * (1 + noise)
 
 
 # noise_type → what it is
 TYPES = {
-    "gaussian": Type(unit=gaussian, fields=lambda channels: channels, block=adding),
-    "laplace": Type(unit=laplace, fields=lambda channels: channels, block=adding),
-    "multiplicative": Type(unit=gaussian, fields=lambda channels: 1, block=scaling),
+    "gaussian": Type(unit=gaussian, fields=lambda channels: channels, enter=adding),
+    "laplace": Type(unit=laplace, fields=lambda channels: channels, enter=adding),
+    "multiplicative": Type(unit=gaussian, fields=lambda channels: 1, enter=scaling),
 }
 
 

@@ -50,9 +50,16 @@ def roll_out(operators: Operators, index: int, settings: Settings, draw: int = 0
     for step in range(1, steps + 1):
         u = advance(u, operator.chance.at(step, steps, realizations, draw))
         frames[:, step - 1] = u
-    diverged_at = divergence(frames, settings.bound)
-    mask_diverged(frames, diverged_at)
-    return Rollout(operator=operator.id, u0=u0, u=frames, diverged_at=diverged_at)
+    return finished(operator.id, u0, frames, settings.bound)
+
+
+def finished(
+    operator: int, u0: Float[Tensor, "C H W"], u: Float[Tensor, "R T C H W"], bound: float
+) -> Rollout:
+    """The rollout of an operator from its frames, which are masked in place."""
+    diverged_at = divergence(u, bound)
+    mask_diverged(u, diverged_at)
+    return Rollout(operator=operator, u0=u0, u=u, diverged_at=diverged_at)
 
 
 def step_map(operator: Operator) -> Callable[[Tensor, Draws], Tensor]:
