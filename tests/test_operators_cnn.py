@@ -34,9 +34,10 @@ def test_a_shifted_field_with_shifted_noise_gives_the_shifted_output(row, shift)
     )
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("row", ROWS)
-def test_a_realization_does_not_see_the_others_to_the_bit(row):
-    operator = build(variety(), row, "float32")
+def test_a_realization_does_not_see_the_others_to_the_bit(row, precision):
+    operator = build(variety(), row, precision)
     u, drawn = field(3, 3, 8, 8), operator.chance.at(1, 4, 3, 0)
     spoiled = u.clone()
     spoiled[1] = torch.nan
