@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from operator_cases import roll_out, table, theta, variety
+from operator_cases import roll_out, table, theta, variety, variety_u_afno
 from spinlock.operators import build as building
 from spinlock.rollout import last_step as module
 from spinlock.rollout.last_step import last_step
@@ -39,11 +39,12 @@ def test_it_is_the_last_step_of_the_rollout_to_the_bit(policy, realizations, ste
         assert torch.equal(last_step(operators, row, size)(before), after)
 
 
+@pytest.mark.parametrize("make", [variety, variety_u_afno])
 @pytest.mark.parametrize("row", range(6))
-def test_it_is_so_for_every_architecture(row):
+def test_it_is_so_for_every_architecture(make, row):
     size = Size(4, 3)
-    before, after = ends(variety(), row, size)
-    assert torch.equal(last_step(variety(), row, size)(before), after)
+    before, after = ends(make(), row, size)
+    assert torch.equal(last_step(make(), row, size)(before), after)
 
 
 @pytest.mark.parametrize("draw", [1, 2])
