@@ -111,7 +111,7 @@ def test_a_refusal_is_one_line_and_status_two(tmp_path, monkeypatch, capsys):
 def test_a_stored_rollout_and_a_replayed_one_are_the_same_picture(say, tmp_path):
     asked = ("render", 1, "--mode", "rgb", "--frames", 2, "--out")
     said = say(*asked, tmp_path / "stored.png")
-    assert "stored.png: Operator 1: cnn, residual, localized, train" in said
+    assert "stored.png: Operator 1: residual, localized, train" in said
     say(*asked, tmp_path / "replayed.png", "--replay")
     assert (tmp_path / "stored.png").read_bytes() == (tmp_path / "replayed.png").read_bytes()
 
@@ -155,8 +155,7 @@ def test_the_table_of_a_rollout_says_what_diverged(say):
 
 
 def test_the_gallery_is_a_picture_that_a_seed_determines(say, tmp_path, monkeypatch):
-    for variant in list(families.VARIANTS)[4:]:
-        monkeypatch.delitem(families.VARIANTS, variant)
+    monkeypatch.setattr(families, "VARIANTS", dict(list(families.VARIANTS.items())[:4]))
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         said = say("gallery", "--out", tmp_path / f"{name}.png", "--grid", 32, "--seed", seed)
     assert "4 variants of initial conditions on 32x32" in said

@@ -258,12 +258,30 @@ def test_the_words_say_which_operator_it_is_and_only_what_acts():
     operator = table(
         theta(update_policy="residual", dt=0.0125), split=("test",), ids=np.array([417])
     )
-    assert caption.title(operator) == "Operator 417: cnn, residual, localized, test"
+    assert caption.title(operator) == "Operator 417: residual, localized, test"
     words = caption.parameters(operator)
     assert "dt 0.0125 · " in words + " · "
     assert "num layers 3 · base channels 4 · kernel size 3" in words
     for idle in ("alpha", "schedule period", "encoder levels", "mode share"):
         assert idle not in words
+
+
+def test_the_longest_title_leaves_room_for_the_clock():
+    longest = table(
+        theta(update_policy="autoregressive"),
+        ids=np.array([99999]),
+        ic_types=("relativistic_wave_packet",),
+        split=("validation",),
+    )
+    rollout = rolled(noise(1, 10, 3, 32, 32), diverged_at=[2])
+    for mode in scene.MODES:
+        drawn = scene.scene(longest, rollout, look(mode))
+        blank, said = (
+            next(film.film(replace(drawn, title=title), [10])) for title in ("", drawn.title)
+        )
+        places = np.flatnonzero((blank != said).any((0, 2)))
+        clock = np.flatnonzero((blank[14:40] < 128).any((0, 2)))
+        assert places.max() + 20 < clock.min()
 
 
 def test_held_out_groups_and_coefficients_are_told():

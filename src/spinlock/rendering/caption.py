@@ -10,9 +10,8 @@ from spinlock.sampling.theta import Theta
 
 
 def title(operator: Operators) -> str:
-    """Id, type, update policy, initial condition and split of a table of one operator."""
-    theta = operator.theta[0]
-    parts = (theta.operator_type, theta.update_policy, operator.ic_types[0], operator.split[0])
+    """Id, update policy, initial condition and split of a table of one operator."""
+    parts = (operator.theta[0].update_policy, operator.ic_types[0], operator.split[0])
     return f"Operator {int(operator.ids[0])}: " + ", ".join(
         part.replace("_", " ") for part in parts
     )

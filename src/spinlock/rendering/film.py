@@ -43,7 +43,7 @@ class _Stage:
         self._spectrum = spectrum.plot([], [], color=style.BLUE, linewidth=1.2)[0]
         self._marks = [axes.axvline(0, color=style.VERMILION, linewidth=0.9) for axes in curves]
         corner = self._page.width - MARGIN
-        self._clock = self._page.write(corner, 14, "", fontsize=11, fontweight="bold", ha="right")
+        self._clock = self._page.write(corner, 14, "", fontsize=9, fontweight="bold", ha="right")
         self._canvas = FigureCanvasAgg(self._page.figure)
         for artist in self._moving():
             artist.set_animated(True)

@@ -47,7 +47,7 @@ def sheet(scene: Scene, width: int, height: int) -> Sheet:
     top = TOP + LINE * len(lines)
     height = top + height + (top + height) % 2
     page = Sheet(pixels.blank(width, height), width, height, top)
-    page.write(MARGIN, 14, scene.title, fontsize=11, fontweight="bold")
+    page.write(MARGIN, 14, scene.title, fontsize=9, fontweight="bold")
     page.write(MARGIN, 46, "\n".join(lines), fontsize=6.2, color=FINE, linespacing=1.35)
     return page
 
