@@ -33,8 +33,11 @@ class Cnn:
 
     @property
     def structure(self) -> Hashable:
-        """What the blocks are, their weights apart."""
-        return tuple((block.normalize, block.activate, block.residual) for block in self.blocks)
+        """What operators share that differ in nothing but the numbers in their weights."""
+        return tuple(
+            (block.weight.shape, block.normalize, block.activate, block.residual)
+            for block in self.blocks
+        )
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
