@@ -6,7 +6,7 @@ skips; a last normalization and activation. A 1×1 convolution to C channels fol
 It is the network that the agent trains (`u_afno`), made of the blocks of a `cnn`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 
@@ -42,6 +42,11 @@ class RandomUAfno:
     def masked(self) -> tuple[int, ...]:
         """Channels of each dropout mask: those that each block puts out."""
         return tuple(len(block.weight) for block in self.blocks.values())
+
+    @property
+    def structure(self) -> Hashable:
+        """Everything but the weights."""
+        return self.plan, self.modes, self.normalize, self.activate
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
