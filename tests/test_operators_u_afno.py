@@ -333,6 +333,25 @@ def test_operators_of_equal_sizes_can_be_run_together():
         torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-4)
 
 
+def test_what_can_be_run_together_shares_everything_but_weights():
+    changes = [{}, {"seed": 8}, {"encoder_levels": 2}, {"mode_share": 0.25}, {"activation": "relu"}]
+    tables = [table(u_theta(), seed=8) if "seed" in c else table(u_theta(**c)) for c in changes]
+    first, *others = (build(operators, 0, "float32").hidden.structure for operators in tables)
+    assert [other == first for other in others] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_bfloat16_is_near_float32_and_repeats(row):
+    u, operators = field(2, 3, 8, 8), variety_u_afno()
+    exact, rounded, again = (
+        build(operators, row, precision).hidden(u, ())
+        for precision in ("float32", "bfloat16", "bfloat16")
+    )
+    assert torch.equal(rounded, again)
+    assert rounded.dtype == torch.float32
+    assert 1e-4 < (rounded - exact).std() / exact.std() < 0.02  # a product rounds by 2⁻⁹
+
+
 def test_no_stream_serves_two_purposes(monkeypatch):
     operators = table(THETA, u_theta(), u_theta(encoder_levels=2))
     hidden = [build(operators, row, "float32").hidden for row in range(3)]
