@@ -14,7 +14,7 @@ def main(operators_path: Path, rollouts: Path, scores: Path) -> str:
     config = params.load("generate", Config)
     settings = params.load("runtime", runtime.Config)
     operators = table.read(operators_path)
-    plan = shards.plan(operators, config)
+    plan = shards.plan(operators, config, runtime.device(settings))
     folder = Path(settings.store)
     with store.locked(folder):  # to the end: a killed `dvc` leaves its stage running
         paths = store.fill(plan, shards.compute, folder, settings.num_workers, "generate")

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from operator_cases import table, theta
-from spinlock.rollout import engine, together
+from spinlock import artifacts
+from spinlock.refusals import Refusal
+from spinlock.rollout import engine, shards, together
 from spinlock.rollout.config import Config
 from spinlock.rollout.together import TOLERANCE, roll_out_together, structure
 
@@ -37,6 +39,14 @@ def mixed():
     ]
     trios = zip(alike, shaped, others[:3], strict=True)
     return table(*(row for trio in trios for row in trio), *others[3:])
+
+
+ELSEWHERE = torch.device("meta")  # stands for a device that this machine may not have
+
+
+def on_the_cpu(operators, config, device):
+    assert device == ELSEWHERE
+    return roll_out_together(operators, config, shards.CPU)
 
 
 def far(first, second):
@@ -102,3 +112,27 @@ def test_divergence_is_marked_as_it_is_alone(device, bound):
         assert torch.equal(rollout.diverged_at, alone.diverged_at)
         assert torch.equal(rollout.u.isnan(), alone.u.isnan())
     assert (alone.diverged_at > 0).all()
+
+
+def test_a_key_holds_the_device_and_only_the_cpu_has_bfloat16():
+    operators = table(theta())
+    (here,), (there,) = (
+        shards.plan(operators, ONE_STEP, device) for device in (shards.CPU, ELSEWHERE)
+    )
+    assert here.key != there.key
+    with pytest.raises(Refusal, match="precision: bfloat16 is for runtime.device cpu"):
+        shards.plan(operators, replace(ONE_STEP, precision="bfloat16"), ELSEWHERE)
+
+
+def test_a_shard_of_a_device_holds_what_is_rolled_out_there(tmp_path, monkeypatch):
+    operators = table(theta(), theta(base_channels=5))
+    config = replace(ONE_STEP, store="all", shard_size=2)
+    (shard,) = shards.plan(operators, config)
+    found = []
+    for name, work in (("alone", shard.work), ("together", replace(shard.work, device=ELSEWHERE))):
+        with monkeypatch.context() as patch:
+            patch.setattr(shards, "roll_out_together", on_the_cpu)
+            shards.compute(work, tmp_path / name)
+        with artifacts.reading(tmp_path / name, shards.KIND) as source:
+            found.append(torch.from_numpy(source.get("u", "N R T C H W")))
+    assert far(*found) < TOLERANCE

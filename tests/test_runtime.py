@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from spinlock import runtime
+from spinlock.refusals import Refusal
 
 SCRIPT = """
+from dataclasses import replace
 from pathlib import Path
 from spinlock import runtime
+from spinlock.refusals import Refusal
 from spinlock.refusals import Refusal
 
 def main(path: Path) -> str:
@@ -86,3 +90,13 @@ def test_progress_passes_everything_on(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == "work: 25/25"
     assert len(lines) == 10
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused():
+    settings = runtime.Config(
+        executor="processes", workers=2, batch_size=8, device="cuda", store=".shards"
+    )
+    with pytest.raises(Refusal, match="runtime.device: cuda, but torch .* sees no CUDA device"):
+        runtime.device(settings)
+    assert runtime.device(replace(settings, device="cpu")) == torch.device("cpu")

@@ -29,18 +29,34 @@ M_MMAP_THRESHOLD = -3
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Config:
-    """Section `runtime` of params.yaml. No stage depends on it: it may not change a byte."""
+    """Section `runtime` of params.yaml, on which no stage depends.
+
+    It may not change a byte, but for the device: another kind of machine has other last digits.
+    """
 
     executor: Literal["sequential", "processes"]
     workers: int = Field(ge=1)  # processes of generate, extract, evaluate; threads of train_noa
     batch_size: int = Field(ge=1)  # operators that a worker of extract describes at a time
-    device: Literal["cpu"]  # others are refused, not ignored
+    device: Literal["cpu", "cuda"]  # of the rollouts of generate; all else is computed on the CPU
     store: str = Field(min_length=1)  # folder of finished shards, shared between runs
 
     @property
     def num_workers(self) -> int:
         """Workers in use: one when sequential."""
         return self.workers if self.executor == "processes" else 1
+
+
+def device(config: Config) -> torch.device:
+    """The device of the rollouts.
+
+    Raises:
+        Refusal: torch does not see it.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise Refusal(
+            f"runtime.device: cuda, but torch {torch.__version__} sees no CUDA device here; say cpu"
+        )
+    return torch.device(config.device)
 
 
 def single_thread() -> None:

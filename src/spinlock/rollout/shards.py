@@ -9,13 +9,16 @@ from pathlib import Path
 import torch
 
 from spinlock import artifacts, runtime
+from spinlock.refusals import Refusal
 from spinlock.rollout.config import Config, stored_steps
 from spinlock.rollout.engine import check, roll_out
+from spinlock.rollout.together import roll_out_together
 from spinlock.sampling.table import Operators
 from spinlock.store import Shard, digest_of
 
 KIND = "rollout-shard"
 INDEX = "index.json"
+CPU = torch.device("cpu")
 SIZES = ("num_layers", "base_channels", "kernel_size", "encoder_levels")  # of the weight basis
 
 
@@ -26,15 +29,26 @@ class Work:
     operators: Operators
     config: Config
     stored_steps: int  # of each operator
+    device: torch.device  # on the CPU one operator at a time, else those of a shard together
 
 
-def plan(operators: Operators, config: Config) -> list[Shard]:
+def plan(operators: Operators, config: Config, device: torch.device = CPU) -> list[Shard]:
     """Cut the table into shards, each with a hash of all that its bytes depend on.
 
+    Args:
+        operators: the operator table.
+        config: section `generate`.
+        device: where they are computed.
+
     Raises:
-        Refusal: an operator cannot be rolled out; see `engine.check`.
+        Refusal: an operator cannot be rolled out, or not on that device; see `engine.check`.
     """
     check(operators)
+    if device != CPU and config.precision != "float32":
+        raise Refusal(
+            f"generate.precision: {config.precision} is for runtime.device cpu; "
+            f"{device.type} computes in float32"
+        )
     code = runtime.code_fingerprint()
     shards = []
     for piece in pieces(len(operators), config):
@@ -43,6 +57,7 @@ def plan(operators: Operators, config: Config) -> list[Shard]:
             operators=some,
             config=config,
             stored_steps=stored_steps(config.store, config.steps, int(some.ids[0])),
+            device=device,
         )
         key = runtime.fingerprint("rollouts", code, _provenance(work), identities(some))
         name = f"operators {some.ids[0]} … {some.ids[-1]}"
@@ -66,7 +81,13 @@ def _provenance(work: Work) -> dict[str, object]:
         "bound": work.config.bound,
         "precision": work.config.precision,
         "stored_steps": work.stored_steps,
+        "device": _name(work.device),
     }
+
+
+def _name(device: torch.device) -> str:
+    """What the bytes depend on: `cpu`, or the model of the accelerator."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def identities(operators: Operators) -> list[str]:
@@ -92,7 +113,10 @@ def identities(operators: Operators) -> list[str]:
 def compute(work: Work, path: Path) -> None:
     """Roll out the operators of one shard and write it."""
     operators = work.operators
-    rollouts = [roll_out(operators, row, work.config) for row in range(len(operators))]
+    if work.device == CPU:
+        rollouts = [roll_out(operators, row, work.config) for row in range(len(operators))]
+    else:
+        rollouts = roll_out_together(operators, work.config, work.device)
     with artifacts.writing(path, KIND, _provenance(work)) as sink:
         sink.put("operator", operators.ids, "N")
         sink.put("identity", identities(operators), "N")
