@@ -32,8 +32,9 @@ smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to
 bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
 	PYTHONPATH=src python benchmarks/run.py
 
-docs: $(READY)  ## the table of features, from the code: writes docs/features.md
+docs: $(READY)  ## what is made from the code: docs/features.md, docs/initial_conditions.md and .png
 	PYTHONPATH=src python docs/make_features.py
+	PYTHONPATH=src python docs/make_initial_conditions.py
 
 lock-is-current: $(READY)  ## fails if dvc.lock is not what the code and parameters here would give
 	python .ci/lock_is_current.py
