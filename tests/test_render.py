@@ -1,5 +1,6 @@
 """Pictures and films of rollouts: true colors, every frame, the same bytes, divergence shown."""
 
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -458,3 +459,10 @@ def test_pictures_use_the_look_of_all_others():
     assert {text.get_fontfamily()[0] for text in figure.findobj(matplotlib.text.Text)} == {
         "DejaVu Sans"
     }
+
+
+def test_without_its_library_a_film_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(Refusal, match=r"an \.mp4 needs PyAV; install it with pip install"):
+        files.check(tmp_path / "x.mp4", 10)
+    files.check(tmp_path / "x.gif", 10)

@@ -1,10 +1,11 @@
 """A picture or a film becomes a file, by its suffix: the same bytes for the same values."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 
-import av
 from PIL import Image
 
 from spinlock.artifacts import replacing
@@ -23,7 +24,7 @@ def check(out: Path, rate: int) -> None:
     """Refuse a name that says of no format, before any work is done.
 
     Raises:
-        Refusal: another suffix, a folder, or an impossible rate.
+        Refusal: another suffix, a folder, an impossible rate, or PyAV is wanted and missing.
     """
     if out.suffix not in WRITERS:
         raise Refusal(f"{out}: expected a name that ends in {', '.join(WRITERS)}")
@@ -31,6 +32,8 @@ def check(out: Path, rate: int) -> None:
         raise Refusal(f"{out}: a folder; expected the name of a file")
     if not 1 <= rate <= FASTEST:
         raise Refusal(f"--rate: expected 1 … {FASTEST} frames a second, got {rate}")
+    if out.suffix == ".mp4":
+        _library()
 
 
 def save(scene: Scene, steps: Sequence[int], out: Path, rate: int) -> None:
@@ -70,7 +73,7 @@ def _gif(scene: Scene, steps: Sequence[int], out: Path, rate: int) -> None:
 
 def _mp4(scene: Scene, steps: Sequence[int], out: Path, rate: int) -> None:
     """H.264 that every player knows, on one thread: the bytes depend on the number of threads."""
-    frames = film(scene, steps)
+    av, frames = _library(), film(scene, steps)
     first = next(frames)
     plain = {"fflags": "+bitexact"}  # no version of the program in the file
     with replacing(out) as beside, av.open(beside, "w", format="mp4", options=plain) as container:
@@ -82,6 +85,15 @@ def _mp4(scene: Scene, steps: Sequence[int], out: Path, rate: int) -> None:
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
+
+
+def _library() -> ModuleType:
+    try:
+        return importlib.import_module("av")
+    except ImportError as error:
+        raise Refusal(
+            "an .mp4 needs PyAV; install it with pip install 'spinlock[video]', or say .gif"
+        ) from error
 
 
 WRITERS: dict[str, Callable[[Scene, Sequence[int], Path, int], None]] = {
