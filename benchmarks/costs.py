@@ -36,7 +36,7 @@ GRAPH = 2  # steps of the agent whose graph is measured
 CORES = 16
 FLOAT = 4  # bytes
 EVALUATIONS = 6  # of the one-step map, by the group sensitivity
-GIB, HOUR = 2**30, 3600.0
+GB, HOUR = 1e9, 3600.0
 
 Profile = Mapping[str, Any]
 
@@ -144,56 +144,88 @@ def agent_cost(operators: Operators, config: Any) -> tuple[float, float]:
 
 
 def lines(profile: Profile, parts: Parts) -> Iterator[str]:
-    """Totals, one a line."""
+    """What stands at the head of the profile's file."""
     yield (
-        f"measured: {parts.setup * 1e3:.0f} ms an operator and {parts.step * 1e3:.1f} ms a step of "
-        f"its {profile['generate'].realizations} realizations, {parts.field * 1e6:.0f} µs a "
-        f"described field, {parts.window * 1e3:.0f} ms a step of the agent's training"
+        f"# Measured on one core ({runtime_name()}): {parts.setup * 1e3:.0f} ms to build an "
+        f"operator, {parts.step * 1e3:.0f} ms a step of its {profile['generate'].realizations}"
+    )
+    yield (
+        f"# realizations, {parts.field * 1e6:.0f} µs to describe a field, "
+        f"{parts.window * 1e3:.0f} ms a step of a window of the agent's training. Calculated:"
     )
     yield from times(profile, parts)
     yield from disk(profile, parts)
     yield from memory(profile, parts)
 
 
+def runtime_name() -> str:
+    """Processor's instructions and torch's version."""
+    return f"{torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+
+
 def times(profile: Profile, parts: Parts) -> Iterator[str]:
-    """Hours of the long stages."""
-    generate, agent = profile["generate"], profile["train_noa"]
-    count = profile["sample"].num_operators
-    rolling = count * (parts.setup + generate.steps * parts.step)
-    fields = count * generate.realizations * generate.steps
-    describing = fields * parts.field + count * (parts.setup + EVALUATIONS * parts.step)
-    replaying = rolling if generate.store == "none" else 0.0
+    """Hours of the long stages; validation and alignment of the agent are left out."""
+    count, steps = profile["sample"].num_operators, profile["generate"].steps
+    realizations, agent = profile["generate"].realizations, profile["train_noa"]
+    building = count * parts.setup
+    missing = count * steps - stored(profile)
+    replaying = missing * parts.step + (building if missing else 0.0)
+    describing = count * (realizations * steps * parts.field + EVALUATIONS * parts.step)
     windows = agent.batch_size * sum(phase.horizon * phase.updates for phase in agent.curriculum)
-    yield f"generate: {hours(rolling)}"
-    yield f"extract: {hours(describing + replaying)}"
-    yield (
-        f"train-noa: {hours(windows * parts.window, agent.microbatches)} (its microbatches), "
-        f"and before it {hours(replaying)} of replay; validation and alignment apart"
-    )
+    yield f"#   time, generate: {hours(building + count * steps * parts.step)}"
+    yield f"#   time, extract: {hours(replaying + building + describing)}"
+    yield f"#   time, train-noa: {hours(windows * parts.window, agent.microbatches)}"
+    if replaying:
+        yield f"#   time, replay before train-noa: {hours(replaying)}"
+
+
+def stored(profile: Profile) -> int:
+    """Steps of all operators together that `generate.store` keeps on disk."""
+    count, steps = profile["sample"].num_operators, profile["generate"].steps
+    match profile["generate"].store:
+        case "all":
+            return count * steps
+        case "none":
+            return 0
+        case blocks:
+            kept = np.zeros(count, dtype=np.int64)
+            for block in blocks:
+                rows = slice(0, block.operators)
+                kept[rows] = np.maximum(kept[rows], block.steps or steps)
+            return int(kept.sum())
 
 
 def hours(seconds: float, cores: int = CORES) -> str:
     """Hours on one core and on several, as if none waited for another."""
-    return f"{seconds / HOUR:.3g} h on 1 core, {seconds / HOUR / cores:.3g} h on {cores}"
+    return f"{short(seconds / HOUR)} h on 1 core, {short(seconds / HOUR / cores)} h on {cores}"
+
+
+def gb(size: float) -> str:
+    """Bytes, in gigabytes."""
+    return f"{short(size / GB)} GB"
+
+
+def short(number: float) -> str:
+    """Three digits, without an exponent below a million."""
+    return f"{float(f'{number:.3g}'):g}"
 
 
 def disk(profile: Profile, parts: Parts) -> Iterator[str]:
     """Gigabytes of files; DVC's cache and the store of shards may hold one more copy each."""
-    sample, generate = profile["sample"], profile["generate"]
-    none = sample.num_operators * parts.start
-    everything = none + sample.num_operators * parts.rollout
-    described = sum(sample.num_operators * n for n in feature_values(profile)) * (FLOAT + 1)
+    count, steps = profile["sample"].num_operators, profile["generate"].steps
+    none = count * parts.start
+    everything = none + count * parts.rollout
+    here = none + stored(profile) * parts.rollout / steps
+    described = none + count * sum(feature_values(profile)) * (FLOAT + 1)  # a byte for the mask
     yield (
-        f"rollouts: {everything / 1e9:.3g} GB with store: all, {none / 1e9:.3g} GB with none; "
-        f"this profile: {generate.store}"
+        f"#   disk, rollouts: {gb(everything)} with store: all, {gb(none)} with "
+        f"none, {gb(here)} here; features: {gb(described)}"
     )
-    yield f"features: {(described + none) / 1e9:.3g} GB, masks of a byte a value included"
 
 
 def feature_values(profile: Profile) -> tuple[int, int]:
     """Values of an operator in `features.h5`: per trajectory, and aggregated."""
-    generate = profile["generate"]
-    steps, realizations = generate.steps, generate.realizations
+    steps, realizations = profile["generate"].steps, profile["generate"].realizations
     summary = len(names.names("summary", profile["extract"].summary_groups))
     temporal = len(names.names("temporal", profile["extract"].temporal_groups))
     single = summary + steps * temporal
@@ -201,7 +233,7 @@ def feature_values(profile: Profile) -> tuple[int, int]:
 
 
 def memory(profile: Profile, parts: Parts) -> Iterator[str]:
-    """GiB that the largest arrays take in the stages that hold much."""
+    """Gigabytes of the largest arrays in the stages that hold much."""
     sample, generate, agent = (profile[name] for name in ("sample", "generate", "train_noa"))
     shard = 2 * generate.shard_size * parts.rollout  # a list of rollouts, and their stack
     described = 2 * sample.num_operators * feature_values(profile)[0] * FLOAT  # parts, joined
@@ -209,9 +241,10 @@ def memory(profile: Profile, parts: Parts) -> Iterator[str]:
     held = train * generate.realizations * (generate.steps + 1) * parts.start
     longest = max(phase.horizon for phase in agent.curriculum)
     graph = agent.batch_size * min(agent.gradient_steps, longest) * parts.graph
-    yield f"generate: {shard / GIB:.3g} GiB a worker"
-    yield f"extract: {described / GIB:.3g} GiB"
-    yield f"train-noa: at most {held / GIB:.3g} GiB of rollouts and {graph / GIB:.3g} GiB of graph"
+    yield (
+        f"#   memory, generate: {gb(shard)} a worker; extract: {gb(described)}; "
+        f"train-noa: {gb(held)} of rollouts, {gb(graph)} of graph"
+    )
 
 
 if __name__ == "__main__":

@@ -177,6 +177,14 @@ def test_further_arguments_reach_dvc():
     assert last == "--queue"
 
 
+@pytest.mark.parametrize("name", [*SPACES, *RUNS])
+def test_the_head_of_a_profile_states_time_disk_and_memory(name):
+    """As `benchmarks/costs.py` prints them."""
+    head = (profiles.FOLDER / f"{name}.yaml").read_text().split("\nsample:")[0]
+    for what in ("time, generate", "time, extract", "time, train-noa", "disk, rollouts", "memory,"):
+        assert f"#   {what}" in head, what
+
+
 def test_every_profile_says_what_it_is_for(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["profiles", "list"])
     assert profiles.main() == 0
