@@ -16,6 +16,8 @@ from hypothesis import given
 import operator_cases
 from operator_cases import table, theta, variety
 from spinlock import params, pool, store
+from spinlock.features import shards as feature_shards
+from spinlock.features.names import DEFAULT_SUMMARY, DEFAULT_TEMPORAL
 from spinlock.refusals import Refusal
 from spinlock.rollout import shards
 from spinlock.rollout.config import Block, Config, stored_steps
@@ -84,6 +86,20 @@ def test_stored_or_replayed_the_rollouts_are_the_same(tmp_path, name, kept):
     assert all(equal(a, b) for a, b in zip(rollouts(operators, folder), again, strict=True))
     index = open_rollouts(folder)
     assert all(equal(index.read(operators, row), again[row]) for row in (5, 0, 3))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_features_do_not_show_what_was_stored(tmp_path, name):
+    """The bytes of the feature shards, by their digests."""
+    operators, found = TABLES[name](), {}
+    groups = {"summary_groups": DEFAULT_SUMMARY, "temporal_groups": DEFAULT_TEMPORAL}
+    config = feature_shards.Config(max_operators=None, **groups)
+    for kept, how in STORES.items():
+        folder = make(operators, replace(CONFIG, store=how), tmp_path / kept)
+        plan = feature_shards.plan(operators, open_rollouts(folder), config, 4)
+        paths = store.fill(plan, feature_shards.compute, tmp_path / kept / "store", 1, "features")
+        found[kept] = [store.digest_of(path) for path in paths]
+    assert all(digests == found["all"] for digests in found.values())
 
 
 @pytest.mark.parametrize("kept", STORES)
