@@ -64,7 +64,7 @@ def test_precision_changes_a_step_as_little_as_rounding_of_factors_does(row):
         for operator in (build(operators, row, p) for p in ("float32", "bfloat16"))
     )
     # factors of 8 bits: off by 2^-9 at most, independently in every layer
-    assert 0 < (full - half).norm() < 4 * 2**-9 * full.norm()
+    assert 0 < (full - half).norm() < 5 * 2**-9 * full.norm()
 
 
 @pytest.mark.parametrize("row", range(7))

@@ -76,7 +76,7 @@ class Tiles:
     def of(cls, weight: Float[Tensor, "out in k k"], grid_size: int, dtype: torch.dtype) -> "Tiles":
         """Transform the kernels."""
         tiling = Tiling.of(grid_size, weight.shape[-1])
-        return cls(tiling, transforms(tiling), transformed(weight, tiling).to(dtype))
+        return cls(tiling, transforms(tiling), transformed(weight, tiling, dtype))
 
     def __call__(self, x: Float[Tensor, "R in H W"]) -> Float[Tensor, "R out H W"]:
         """Convolve fields."""
@@ -171,7 +171,7 @@ def complex_matrix(
 
 
 def transformed(
-    weight: Float[Tensor, "out in k k"], tiling: Tiling
+    weight: Float[Tensor, "out in k k"], tiling: Tiling, dtype: torch.dtype
 ) -> Float[Tensor, "extent*half 2*in 2*out"]:
     r"""Kernels as matrices of the modes: $\hat w_k = \sum_j w_j e^{+2 \pi i k j / n}$.
 
@@ -183,8 +183,11 @@ def transformed(
     real = product(cos, cos[half]) - product(sin, sin[half])
     imaginary = product(sin, cos[half]) + product(cos, sin[half])
     flat = weight.permute(2, 3, 1, 0).reshape(size**2, into * out)
-    re, im = ((wave.float() @ flat).view(-1, into, out) for wave in (real, imaginary))
-    return torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)
+    kernels = torch.empty(len(real), 2, into, 2, out, dtype=dtype)
+    kernels[:, 0, :, 0] = kernels[:, 1, :, 1] = (real.float() @ flat).view(-1, into, out)
+    kernels[:, 0, :, 1] = (imaginary.float() @ flat).view(-1, into, out)
+    torch.neg(kernels[:, 0, :, 1], out=kernels[:, 1, :, 0])
+    return kernels.view(-1, 2 * into, 2 * out)
 
 
 def product(along_y: Float[Tensor, "g k"], along_x: Float[Tensor, "f k"]) -> Tensor:
