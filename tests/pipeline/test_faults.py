@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import os
+import random
 import resource
 import shutil
 import signal
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from project import ROOT, Project, smoke
+from project import ROOT, Project, clone, smoke
 
 from spinlock.refusals import Refusal
 
@@ -201,35 +203,34 @@ def begin(folder: Path) -> subprocess.Popen:
     return running
 
 
-def session(number: int) -> set[int]:
-    """Processes of a session that are alive."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def alive(folder: Path) -> dict[int, list[str]]:
+    """Other processes whose working directory this is, with their command lines."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            state, *rest = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+            if (path / "cwd").readlink() == folder and int(path.name) != os.getpid():
+                found[int(path.name)] = (path / "cmdline").read_text().split("\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # gone, or not ours
             continue
-        if int(rest[2]) == number and state != "Z":
-            found.add(int(path.parent.name))
     return found
 
 
-def wait_until_gone(number: int, seconds: float) -> None:
+def wait_until_gone(folder: Path, seconds: float) -> None:
     end = time.monotonic() + seconds
-    while session(number) and time.monotonic() < end:
+    while alive(folder) and time.monotonic() < end:
         time.sleep(0.02)
-    assert not session(number), f"alive after {seconds} s: {session(number)}"
+    assert not alive(folder), f"alive after {seconds} s: {alive(folder)}"
 
 
 def test_a_killed_stage_leaves_no_worker_and_the_next_ends_as_if_nothing_had_been(long):
     running = begin(long)
-    assert len(session(running.pid)) >= 3
+    assert len(alive(long)) >= 3
     with pytest.raises(Refusal, match=r"^\.shards: another run is filling this store"):
         generate()
     kept = {path: path.stat().st_mtime_ns for path in (long / ".shards").glob("*.h5")}
     running.kill()
     running.wait()
-    wait_until_gone(running.pid, 5)
+    wait_until_gone(long, 5)
     (long / "data" / f".rollouts.{running.pid}.part").mkdir()  # had it been killed a little later
     again = start(long)
     _, said = again.communicate()
@@ -242,8 +243,10 @@ def test_a_killed_stage_leaves_no_worker_and_the_next_ends_as_if_nothing_had_bee
 
 @pytest.mark.parametrize(
     ("number", "to", "status"),
-    [(signal.SIGTERM, os.kill, 143), (signal.SIGINT, os.killpg, 130)],
-    ids=["SIGTERM", "Ctrl-C"],
+    [
+        pytest.param(signal.SIGTERM, os.kill, 143, id="SIGTERM"),
+        pytest.param(signal.SIGINT, os.killpg, 130, id="Ctrl-C", marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_stage_ends_at_once_without_a_word(long, number, to, status):
     running = begin(long)
@@ -251,6 +254,89 @@ def test_an_interrupted_stage_ends_at_once_without_a_word(long, number, to, stat
     _, said = running.communicate(timeout=10)
     assert running.returncode == status
     assert all(line.startswith("generate: ") for line in said.splitlines())
-    wait_until_gone(running.pid, 1)
+    wait_until_gone(long, 1)
     assert not half_files(long)
     assert not (long / ROLLOUTS).exists()
+
+
+# And from here on it is DVC that runs it.
+
+
+def test_growth_computes_the_new_operators_and_shrinking_none(tmp_path):
+    project = clone(tmp_path / "project")
+    once = {"workers": 1, "executor": "sequential"}
+    kept, made = [], []
+    for count in (16, 32, 16):
+        project.overlay({"sample": {"num_operators": count}, "runtime": once})
+        project.dvc("repro", "--no-run-cache", "generate")
+        store = (project.folder / ".shards").glob("*.h5")
+        kept.append({path.name: path.stat().st_mtime_ns for path in store})
+        made.append(content(project.folder))
+    assert [len(files) for files in kept] == [2, 4, 4]
+    assert kept[0].items() <= kept[1].items()
+    assert kept[1] == kept[2]
+    assert made[2] == made[0]
+    shards = [name for name in made[0] if name.startswith("shard")]
+    assert len(shards) == 2
+    assert all(made[1][name] == made[0][name] for name in shards)
+
+
+KILLED = ("all", "stage", "dvc")  # by turns
+
+
+def victims(folder: Path, which: str) -> list[int]:
+    """What to kill: everything, the stage alone, or DVC alone."""
+    words = {"stage": "stages/generate.py", "dvc": "dvc"}
+    return [pid for pid, command in alive(folder).items() if words.get(which, "") in command]
+
+
+def repro(project: Project, **options) -> subprocess.CompletedProcess:
+    return project.run(sys.executable, "-m", "dvc", "repro", "generate", **options)
+
+
+def killed(project: Project, which: str, moment: float) -> None:
+    """Run the pipeline and kill something of it, so many seconds after the stage took the store."""
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(repro, project, check=False, start_new_session=True)
+        while not (project.folder / ".shards").exists():
+            time.sleep(0.01)
+        time.sleep(moment)
+        for pid in victims(project.folder, which):
+            os.kill(pid, signal.SIGKILL)
+        running.result()
+
+
+@pytest.mark.slow
+def test_killed_ten_times_at_random_moments_the_bytes_are_those_of_an_uninterrupted_run(tmp_path):
+    template = clone(tmp_path / "template")
+    template.overlay({"generate": {"steps": 128}, "runtime": {"workers": 2}})
+    template.dvc("repro", "sample")
+    wanted, seconds = _uninterrupted(Project(shutil.copytree(template.folder, tmp_path / "whole")))
+    rng = random.Random(0)
+    for number in range(10):
+        project = Project(shutil.copytree(template.folder, tmp_path / str(number)))
+        which = KILLED[number % len(KILLED)]
+        killed(project, which, rng.uniform(0, seconds))
+        done = repro(project, check=False)
+        if done.returncode:  # DVC was killed, and its stage lives on
+            assert which == "dvc"
+            assert "another run is filling this store; wait for it to end" in done.stderr
+            wait_until_gone(project.folder, 60)
+            repro(project)
+        assert {**content(project.folder), "lock": project.read("dvc.lock")} == wanted, which
+        assert not half_files(project.folder)
+        wait_until_gone(project.folder, 5)
+
+
+def _uninterrupted(project: Project) -> tuple[dict[str, bytes], float]:
+    """What a run makes, and for how many seconds its stage works."""
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(repro, project)
+        while not (project.folder / ".shards").exists():
+            time.sleep(0.01)
+        began = time.monotonic()
+        while not (project.folder / METRICS).exists() and not running.done():
+            time.sleep(0.01)
+        seconds = time.monotonic() - began
+        running.result()
+    return {**content(project.folder), "lock": project.read("dvc.lock")}, seconds
