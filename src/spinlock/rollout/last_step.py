@@ -30,5 +30,4 @@ def last_step(operators: Operators, row: int, settings: Settings, draw: int = 0)
     advance = step_map(operator)
     steps = settings.steps
     draws = operator.chance.at(steps, steps, settings.realizations, draw)
-    # a convolution rounds strided states in another order
-    return lambda u: advance(u.contiguous(), draws)
+    return lambda u: advance(u, draws)
