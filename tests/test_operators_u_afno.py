@@ -274,6 +274,14 @@ def test_the_largest_and_the_smallest_keep_a_signals_size(normalization, activat
         assert 0.05 < size < 10
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_interpolation_is_that_of_torch_continued_periodically(size):
+    x = field(2, 3, size, size)
+    padded = torch.nn.functional.pad(x, (1,) * 4, mode="circular")
+    fine = torch.nn.functional.interpolate(padded, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(random_u_afno.interpolated(x), fine[..., 2:-2, 2:-2])
+
+
 def test_dropout_acts_on_every_block_and_drops_whole_channels():
     operator = build(table(u_theta(dropout_rate=0.5)), 0, "float32")
     hidden, u = operator.hidden, field(1, 3, 8, 8)

@@ -39,15 +39,8 @@ def wrap(
 
 def upsample(x: Float[Tensor, "n channels H W"]) -> Float[Tensor, "n channels twice_H twice_W"]:
     """Bilinear interpolation to twice the grid, across the seam as everywhere else."""
-    return doubled(wrap(x, 1))
-
-
-def doubled(
-    padded: Float[Tensor, "n channels padded_H padded_W"],
-) -> Float[Tensor, "n channels twice_H twice_W"]:
-    """`upsample` of a field that is already continued by one point on each side."""
-    fine = F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)
-    return fine[..., 2:-2, 2:-2]
+    doubled = F.interpolate(wrap(x, 1), scale_factor=2, mode="bilinear", align_corners=False)
+    return doubled[..., 2:-2, 2:-2]
 
 
 def drop_channels(

@@ -8,6 +8,7 @@ It is the network that the agent trains (`u_afno`), made of the blocks of a `cnn
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import repeat
 
 import torch
@@ -18,8 +19,7 @@ from torch.nn import functional
 from spinlock.operators import spectral, u_shape, weights
 from spinlock.operators.blocks import ACTIVATIONS, NORMALIZATIONS, ConvBlock
 from spinlock.operators.convolution import Convolution, Direct, Precision
-from spinlock.operators.periodic import doubled
-from spinlock.operators.u_afno_layers import Layer, Plan, layers, plan, widest
+from spinlock.operators.u_afno_layers import Kind, Layer, Plan, layers, plan, widest
 from spinlock.sampling.table import Operators
 from spinlock.sampling.theta import Theta
 
@@ -36,7 +36,7 @@ class RandomUAfno:
     activate: Callable[[Tensor], Tensor]
     weights: Mapping[str, Tensor]  # of all layers, as `_draw` lays them out
     blocks: Mapping[str, ConvBlock]
-    linear: Mapping[str, Convolution]  # down, up and contract
+    linear: Mapping[str, Convolution]  # down, contract and up, which ends with interpolation
 
     @property
     def masked(self) -> tuple[int, ...]:
@@ -56,12 +56,12 @@ class RandomUAfno:
     def with_parameters(self, parameters: Sequence[Tensor]) -> "RandomUAfno":
         """The same operator with other weights: differentiable, and batched over them by vmap."""
         found = dict(zip(self.weights, parameters, strict=True))
-        kinds = layers(self.plan)
+        named = layers(self.plan)
         return replace(
             self,
             weights=found,
             blocks={name: block.with_weight(found[name]) for name, block in self.blocks.items()},
-            linear={name: _plain(found[name], kinds[name].stride) for name in self.linear},
+            linear={name: _plain(named[name].kind, found[name]) for name in self.linear},
         )
 
     def __call__(
@@ -71,7 +71,7 @@ class RandomUAfno:
         drops: Drops = iter(masks) if masks else repeat(None)
         skips, x = self._encode(u, drops)
         for level in reversed(self.plan.levels):
-            below = doubled(_wrapped(self.linear[f"up/{level}"](x)))
+            below = self.linear[f"up/{level}"](x)
             x = torch.add(below, skips[level], alpha=self.plan.skip_weight(level))
             x = self._residual("decoder", level, x, drops)
         return self.activate(self.normalize(x))
@@ -132,9 +132,9 @@ def build(operators: Operators, index: int, precision: Precision) -> RandomUAfno
             if layer.kind in ("block", "residual")
         },
         linear={
-            name: Direct.of(drawn[name], precision, layer.stride)
+            name: _prepared(layer.kind, drawn[name], precision)
             for name, layer in named.items()
-            if layer.kind == "linear"
+            if layer.kind in ("down", "cell", "up")
         },
     )
 
@@ -166,11 +166,43 @@ def _block(theta: Theta, layer: Layer, weight: Float[Tensor, "out in k k"]) -> C
     )
 
 
+def _prepared(kind: Kind, weight: Float[Tensor, "out in k k"], precision: Precision) -> Convolution:
+    convolve = Direct.of(weight, precision, stride=2 if kind == "down" else 1)
+    return (lambda x: interpolated(convolve(x))) if kind == "up" else convolve
+
+
+def _plain(kind: Kind, weight: Float[Tensor, "out in k k"]) -> Convolution:
+    """The same from torch's own operations."""
+    if kind == "down":
+        return lambda x: functional.conv2d(_wrapped(x), weight, stride=2)
+    if kind == "up":
+        return lambda x: _doubled(_wrapped(functional.conv2d(x, weight)))
+    return lambda x: functional.conv2d(x, weight)
+
+
 def _wrapped(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C padded_H padded_W"]:
     return functional.pad(x, (1,) * 4, mode="circular")
 
 
-def _plain(weight: Float[Tensor, "out in k k"], stride: int) -> Convolution:
-    """A convolution from torch's own operations."""
-    padded = _wrapped if weight.shape[-1] > 1 else torch.Tensor.contiguous
-    return lambda x: functional.conv2d(padded(x), weight, stride=stride)
+def _doubled(
+    padded: Float[Tensor, "R C padded_H padded_W"],
+) -> Float[Tensor, "R C twice_H twice_W"]:
+    return functional.interpolate(padded, scale_factor=2, mode="bilinear")[..., 2:-2, 2:-2]
+
+
+def interpolated(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C twice_H twice_W"]:
+    """Bilinear interpolation of square periodic fields to twice the grid, channels last.
+
+    A product with a small matrix along each axis is up to four times faster than torch's own.
+    """
+    matrix = doubling(x.shape[-1], x.device)
+    along_y = matrix @ x.permute(0, 2, 3, 1).flatten(2)
+    return (matrix @ along_y.unflatten(2, (x.shape[-1], -1))).permute(0, 3, 1, 2)
+
+
+@cache
+def doubling(size: int, device: torch.device) -> Float[Tensor, "twice size"]:
+    """Values at x ± 1/4 from those at x, linearly."""
+    near, before, after = (torch.eye(size).roll(shift, 1) for shift in (0, -1, 1))
+    rows = 0.75 * near + 0.25 * before, 0.75 * near + 0.25 * after
+    return torch.stack(rows, 1).flatten(0, 1).to(device)

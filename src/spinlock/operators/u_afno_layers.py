@@ -18,6 +18,9 @@ from spinlock.sampling.theta import Theta
 
 GROUP = 8  # channels that are mixed with each other; what it shares with a width it does not divide
 HALF = 0.5**0.5  # gain of a matrix that no activation follows
+# The first two are convolution blocks. The next three have no activation: with a stride of 2, cell
+# by cell, and cell by cell before interpolation. Mixing is complex, with an activation of its own.
+Kind = Literal["block", "residual", "down", "cell", "up", "mixing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,10 @@ class Plan:
 class Layer:
     """One matrix or convolution."""
 
-    kind: Literal["block", "residual", "linear", "mixing"]  # the first two are convolution blocks
+    kind: Kind
     level: int  # of the fields that it is applied to
     shape: Shape  # a mixing matrix has 2 · group columns: real and imaginary parts in turn
     gain: float  # of its weights, beside He's
-    stride: int = 1
 
 
 def widths(encoder_levels: int, base_channels: int, max_width: int) -> tuple[int, ...]:
@@ -95,13 +97,13 @@ def layers(plan: Plan) -> dict[str, Layer]:
     for level in plan.levels:
         found |= _blocks("encoder", level, plan, branch)
         shape = (plan.widths[level + 1], plan.widths[level], 3, 3)
-        found[f"down/{level}"] = Layer("linear", level, shape, HALF, stride=2)
+        found[f"down/{level}"] = Layer("down", level, shape, HALF)
     for i in range(plan.afno_blocks):
         found |= _afno(i, plan, branch)
     for level in reversed(plan.levels):
         shape = (plan.widths[level], plan.widths[level + 1], 1, 1)
         below = (1 - plan.skip_weight(level) ** 2) ** 0.5
-        found[f"up/{level}"] = Layer("linear", level + 1, shape, HALF * below)
+        found[f"up/{level}"] = Layer("up", level + 1, shape, HALF * below)
         found |= _blocks("decoder", level, plan, branch)
     return found
 
@@ -119,7 +121,7 @@ def _afno(i: int, plan: Plan, branch: float) -> dict[str, Layer]:
         f"first/{i}": Layer("mixing", level, mixing, 1.0),
         f"second/{i}": Layer("mixing", level, mixing, HALF * branch),
         f"expand/{i}": Layer("block", level, (2 * width, width, 1, 1), 1.0),
-        f"contract/{i}": Layer("linear", level, (width, 2 * width, 1, 1), HALF * branch),
+        f"contract/{i}": Layer("cell", level, (width, 2 * width, 1, 1), HALF * branch),
     }
 
 
