@@ -45,7 +45,7 @@ def _set(*keys, value):
         (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, got 16"),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (_set("sample", "ic_mix", 2, "variants", value=["sinusoid"]), "'sinusoid'"),
-        (_set("runtime", "device", value="cuda"), "runtime.device: .*'cpu', got \"cuda\""),
+        (_set("runtime", "device", value="tpu"), "runtime.device: .*'cpu' or 'cuda', got"),
         (_set("runtime", "workers", value=0), "runtime.workers: .*got 0"),
     ],
 )

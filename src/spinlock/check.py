@@ -53,6 +53,7 @@ def check_tree(tree: Mapping[str, object], place: Path | str) -> None:
     }
     for variant in parsed["sample"].variants:
         families.lookup(variant)
+    runtime.device(parsed["runtime"])
     _check_across(parsed, place)
 
 
