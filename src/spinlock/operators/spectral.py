@@ -36,9 +36,10 @@ def mix(
 
 def _retained(z: Complex[Tensor, "n C H half"], modes: int) -> Complex[Tensor, "n C rows half"]:
     """The rows of wavenumbers 0 … modes and -modes … -1."""
-    if 2 * modes + 1 >= z.shape[-2]:
+    height = z.shape[-2]
+    if 2 * modes + 1 >= height:
         return z
-    return torch.cat([z[..., : modes + 1, :], z[..., -modes:, :]], -2)
+    return torch.cat([z[..., : modes + 1, :], z[..., height - modes :, :]], -2)
 
 
 def _restored(
