@@ -104,16 +104,14 @@ class Processes:
             yield from sequential(shards, task)
             return
         waiting, in_work = deque(shards), dict[Future[Stored], Shard]()
-        while waiting or in_work:
+        while waiting:
             try:
                 yield from self._together(waiting, in_work, task)
             except BrokenProcessPool:
-                lost = list(in_work.values())
-                in_work.clear()
-                names = " and ".join(map(str, lost))
+                names = " and ".join(map(str, in_work.values()))
                 runtime.note(f"a worker died with {names} in work; once more, one at a time")
-                for shard in lost:
-                    yield _alone(shard, task)
+            yield from (_alone(shard, task) for shard in in_work.values())
+            in_work.clear()
 
     def _together(
         self,
