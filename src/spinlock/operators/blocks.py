@@ -11,6 +11,7 @@ from torch.nn import functional
 from spinlock.operators.convolution import Convolution, Precision, periodic, plain
 
 EPSILON = 1e-5  # added to the variance in a normalization
+FEW_CELLS = 1024  # of a grid, below which normalization wants each channel in one piece
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -27,8 +28,10 @@ def keep(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:
 
 def instance_norm(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:
     """Each channel of each realization to mean 0 and variance 1 over the domain."""
-    # One group a channel is the same arithmetic as `instance_norm`, in a kernel 5 times faster.
-    return functional.group_norm(x, x.shape[1], eps=EPSILON)
+    # One group a channel is the same arithmetic as `instance_norm`, in a kernel 5 times faster; on
+    # few cells a copy besides is 10 times faster than its variant for channels that lie together.
+    few = x.shape[-2] * x.shape[-1] < FEW_CELLS
+    return functional.group_norm(x.contiguous() if few else x, x.shape[1], eps=EPSILON)
 
 
 def layer_norm(x: Float[Tensor, "R C H W"]) -> Float[Tensor, "R C H W"]:

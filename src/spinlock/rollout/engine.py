@@ -84,7 +84,8 @@ def check(operators: Operators) -> None:
     """
     for variant in sorted(set(operators.ic_types)):
         initial_condition(operators, operators.ic_types.index(variant))
-    margin = max(theta.kernel_size for theta in operators.theta) // 2
+    kernels = (t.kernel_size for t in operators.theta if t.operator_type == "cnn")
+    margin = max(kernels, default=1) // 2
     if margin > operators.grid_size:
         raise Refusal(
             f"sample.dimensions: kernel_size: expected at most {2 * operators.grid_size + 1} on a "
