@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: repro test test-all lint check smoke bench docs setup lock-is-current clean
+.PHONY: repro test test-all lint check smoke bench docs remote-demo setup lock-is-current clean
 
 repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	PYTHONPATH=src python -m spinlock.check
@@ -31,6 +31,9 @@ smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to
 
 bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
 	PYTHONPATH=src python benchmarks/run.py
+
+remote-demo: $(READY)  ## share through a real S3 server on the loopback; ends with zero stages run
+	python .ci/remote_demo.py
 
 docs: $(READY)  ## what is made from the code: docs/features.md, docs/initial_conditions.md and .png
 	PYTHONPATH=src python docs/make_features.py
