@@ -8,7 +8,8 @@ import yaml
 
 from closure import ROOT, closure, expand
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+DECLARED = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES, ARTIFACTS = DECLARED["stages"], DECLARED["artifacts"]
 ORDER = [
     "sample", "generate", "extract", "clean", "discover-categories",
     "train-vqvae", "train-noa", "evaluate",
@@ -86,3 +87,17 @@ def test_a_stage_is_thin(name):
     lines = script(name).read_text().splitlines()
     code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
     assert len(code) <= 45
+
+
+def test_tokenizer_and_agent_are_published_by_name():
+    """`dvc artifacts get` finds them; what they are is said beside them."""
+    written = set().union(*(paths(stage.get("outs", [])) for stage in STAGES.values()))
+    assert {name: entry["path"] for name, entry in ARTIFACTS.items()} == {
+        "tokenizer": "models/tokenizer.pt",
+        "agent": "models/noa.pt",
+    }
+    for entry in ARTIFACTS.values():
+        assert entry["path"] in written
+        assert entry["type"] == "model"
+        assert entry["desc"]
+        assert entry["labels"]
