@@ -160,23 +160,18 @@ def test_an_experiment_travels_through_a_bare_repository(first, paths_server, tm
     assert "Running stage" not in other.dvc("repro")
 
 
-@pytest.mark.parametrize(
-    ("name", "path"), [("tokenizer", "models/tokenizer.pt"), ("agent", "models/noa.pt")]
-)
-def test_an_artefact_is_got_by_its_name(first, paths_server, tmp_path, name, path):
+def test_tokenizer_and_agent_are_got_by_name(first, paths_server, tmp_path):
     """From the bare repository, without a clone, in the version that a tag gives to a commit."""
     at(first, paths_server)
     done(first, "dvc", "push")
-    first.git("tag", "--annotate", f"{name}@v1.0.0", "--message", "the first")
-    first.git("push", "-q", "origin", f"{name}@v1.0.0")
-    (tmp_path / "elsewhere").mkdir()
     repository = str(first.folder.with_name("bare.git"))
     config = str(first.folder / ".dvc" / "config.local")
-    done(
-        Project(tmp_path / "elsewhere"),
-        "dvc", "artifacts", "get", repository, name, "--config", config, "--out", "got.pt",
-    )  # fmt: skip
-    assert (tmp_path / "elsewhere" / "got.pt").read_bytes() == first.read(path)
+    for name, path in {"tokenizer": "models/tokenizer.pt", "agent": "models/noa.pt"}.items():
+        first.git("tag", "--annotate", f"{name}@v1.0.0", "--message", "the first")
+        first.git("push", "-q", "origin", f"{name}@v1.0.0")
+        get = ("dvc", "artifacts", "get", repository, name, "--config", config)
+        done(Project(tmp_path), *get, "--out", f"{name}.pt")
+        assert (tmp_path / f"{name}.pt").read_bytes() == first.read(path)
 
 
 def test_wrong_keys_fail_clearly_and_leave_nothing_behind(first, strict_server, tmp_path):
