@@ -25,6 +25,10 @@ PREFIX = "spinlock-demo-"
 PERSON = "remote-demo"
 COPIES = 5  # of the data that are on the disk at most, at one time
 CHANGES = {"smoke": "train_vqvae.codebook_size=8", "default": "evaluate.num_bootstraps=500"}
+ASIDE = (
+    "TMPDIR", "XDG_CACHE_HOME",
+    "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR",
+)  # fmt: skip
 COMPARED = "metrics/evaluate.json"
 
 
@@ -150,15 +154,14 @@ def demonstrate(work: Path) -> None:
 def _environment(work: Path, keys: s3.Keys) -> dict[str, str]:
     """Keys and names for our processes; nothing is read from or written to the user's folders."""
     aside = work / "aside"
+    aside.mkdir()
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         **keys.environment,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": "src",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "DVC_GLOBAL_CONFIG_DIR": str(aside),
-        "DVC_SYSTEM_CONFIG_DIR": str(aside),
-        "DVC_SITE_CACHE_DIR": str(aside),
+        **dict.fromkeys(ASIDE, str(aside)),
         "GIT_CONFIG_GLOBAL": os.devnull,
         **{f"GIT_{role}_NAME": PERSON for role in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{role}_EMAIL": f"{PERSON}@localhost" for role in ("AUTHOR", "COMMITTER")},
