@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: repro test test-all lint check smoke bench docs setup lock-is-current clean
+.PHONY: repro test test-all lint check smoke bench compare docs remote-demo setup lock-is-current clean
 
 repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	PYTHONPATH=src python -m spinlock.check
@@ -31,6 +31,15 @@ smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to
 
 bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
 	PYTHONPATH=src python benchmarks/run.py
+
+# Of all metrics, those of the two trainings by which experiments are compared; all are on validation.
+COMPARED := vqvae/(val_loss|quality|utilization|topo_pre|topo_post)|noa/(val_loss|val_vrmse_8)
+
+compare: $(READY)  ## the experiments on this commit side by side: what was changed, what came of it
+	dvc exp show --md --only-changed --drop '^Created$$|^(?!($(COMPARED))$$).*/'
+
+remote-demo: $(READY)  ## share through a real S3 server on the loopback; ends with zero stages run
+	python .ci/remote_demo.py
 
 docs: $(READY)  ## what is made from the code: docs/features.md, docs/initial_conditions.md and .png
 	PYTHONPATH=src python docs/make_features.py

@@ -7,6 +7,7 @@ checkpoints of `documents` too.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -241,7 +242,8 @@ def reading(path: Path | str, kind: str) -> Iterator[Source]:
     """Open an artefact that `writing` made.
 
     Raises:
-        Refusal: missing, truncated, foreign, of another kind or schema.
+        Refusal: missing, truncated, foreign, of another kind or schema, or with something in it
+            that would be read from another file.
     """
     path = Path(path)
     if not path.is_file():
@@ -252,8 +254,25 @@ def reading(path: Path | str, kind: str) -> Iterator[Source]:
         raise Refusal(f"{path}: not a readable HDF5 file, is it truncated? ({error})") from None
     with file:
         ours = {"kind", "schema", "provenance"} <= set(file.attrs)
-        found = (file.attrs["kind"], int(file.attrs["schema"])) if ours else None
-        if found != (kind, SCHEMA):
-            made = "a foreign file" if found is None else f"{found[0]} of schema {found[1]}"
-            raise Refusal(f"{path}: expected {kind} of schema {SCHEMA}, found {made}")
+        found = "{kind} of schema {schema}".format(**file.attrs) if ours else "a foreign file"
+        if found != (expected := f"{kind} of schema {SCHEMA}"):
+            raise Refusal(f"{path}: expected {expected}, found {found}")
+        if name := file.visit_links(partial(_link_away, file)) or file.visititems(_no_plain_array):
+            raise Refusal(f"{path}: '{name}' is no plain array in this file; a foreign file?")
         yield Source(file, path)
+
+
+def _link_away(file: h5py.File, name: str) -> str | None:
+    """The name again if it is a link to another file."""
+    return name if isinstance(file.get(name, getlink=True), h5py.ExternalLink) else None
+
+
+def _no_plain_array(name: str, node: h5py.Dataset | h5py.Group) -> str | None:
+    """The name again if it is a dataset that no `Sink` wrote.
+
+    HDF5 can keep the values of a dataset in any other file, and objects instead of values.
+    """
+    if isinstance(node, h5py.Group):
+        return None
+    away = node.is_virtual or node.external is not None
+    return name if away or node.dtype.kind not in "biufS" or "axes" not in node.attrs else None

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(f"{path}: not JSON: {error}") from None
 
 
@@ -95,9 +96,13 @@ def load_checkpoint(path: Path | str, kind: str | None = None) -> dict:
     if not path.is_file():
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)")
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            payload = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises zip, pickle, runtime and end-of-file errors alike
-        raise Refusal(f"{path}: not a readable checkpoint ({type(error).__name__})") from None
+        raise Refusal(
+            f"{path}: not a readable checkpoint: damaged, or with more in it than tensors and "
+            f"plain values, of which nothing was run ({type(error).__name__})"
+        ) from None
     if not isinstance(payload, dict) or not {"kind", "schema"} <= set(payload):
         raise Refusal(f"{path}: a foreign checkpoint")
     found = payload["kind"], payload["schema"]

@@ -42,7 +42,7 @@ def parse(section: str, tree: Mapping[str, object], schema: type[T], path: Path 
         return TypeAdapter(schema).validate_json(json.dumps(tree[section]))
     except ValidationError as error:
         raise Refusal(f"{path}: {_sentence(section, error, schema)}") from None
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise Refusal(f"{path}: {section}: not plain YAML ({error})") from None
 
 
@@ -56,7 +56,21 @@ def read(path: Path = PATH) -> dict[str, object]:
         raise Refusal(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise Refusal(f"{path}: expected sections, found {type(tree).__name__}")
+    if strange := [key for key in tree if not isinstance(key, str)]:
+        raise Refusal(f"{path}: expected names of sections, found {strange[0]!r}")
     return tree
+
+
+def inside(path: str) -> str:
+    """The path that a parameter names, if it stays in the project, the working directory.
+
+    Raises:
+        ValueError: it is absolute, or leads out by `..` or by a link.
+    """
+    root = Path.cwd().resolve()
+    if Path(path).is_absolute() or not (root / path).resolve().is_relative_to(root):
+        raise ValueError(f"must stay in the project, got {path!r}")
+    return path
 
 
 def _sentence(section: str, error: ValidationError, schema: type) -> str:

@@ -1,6 +1,8 @@
 """`dvc.yaml` tells the truth about what a stage imports, reads, uses and writes."""
 
 import ast
+import csv
+import json
 import re
 
 import pytest
@@ -8,7 +10,8 @@ import yaml
 
 from closure import ROOT, closure, expand
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+DECLARED = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES, ARTIFACTS = DECLARED["stages"], DECLARED["artifacts"]
 ORDER = [
     "sample", "generate", "extract", "clean", "discover-categories",
     "train-vqvae", "train-noa", "evaluate",
@@ -86,3 +89,47 @@ def test_a_stage_is_thin(name):
     lines = script(name).read_text().splitlines()
     code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
     assert len(code) <= 45
+
+
+def test_tokenizer_and_agent_are_published_by_name():
+    """`dvc artifacts get` finds them; what they are is said beside them."""
+    written = set().union(*(paths(stage.get("outs", [])) for stage in STAGES.values()))
+    assert {name: entry["path"] for name, entry in ARTIFACTS.items()} == {
+        "tokenizer": "models/tokenizer.pt",
+        "agent": "models/noa.pt",
+    }
+    for entry in ARTIFACTS.values():
+        assert entry["path"] in written
+        assert entry["type"] == "model"
+        assert entry["desc"]
+        assert entry["labels"]
+
+
+def test_every_plot_is_drawn_by_a_template_there_is():
+    known = {"simple", "linear", "scatter", "bar_horizontal", "bar_horizontal_sorted"}
+    known |= {path.stem for path in (ROOT / ".dvc" / "plots").glob("*.json")}
+    for stage in STAGES.values():
+        for entry in stage.get("plots", []):
+            for options in entry.values() if isinstance(entry, dict) else []:
+                assert options.get("template", "simple") in known
+
+
+def test_the_bars_of_the_scores_are_few_enough_to_be_read():
+    """And each of them is a score that is there."""
+    (condition,) = json.loads((ROOT / ".dvc" / "plots" / "headlines.json").read_text())["transform"]
+    pattern = re.search(r"test\(/(.*)/, ", condition["filter"])[1]
+    with (ROOT / "plots" / "evaluate" / "scores.csv").open() as file:
+        shown = {row["metric"] for row in csv.DictReader(file) if re.search(pattern, row["metric"])}
+    assert {"tokenizer/quality", "tokenizer/topo_tokens", "noa/vrmse_8"} < shown
+    assert len(shown) <= 16
+
+
+def test_experiments_are_compared_by_few_metrics_which_there_are():
+    """What `make compare` keeps, of all metrics: those that the user named, and one more."""
+    compared = re.search(r"^COMPARED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    files = [ROOT / path for s in STAGES.values() for path in paths(s.get("metrics", []))]
+    metrics = set().union(*(json.loads(path.read_text()) for path in files))
+    assert {name for name in metrics if re.fullmatch(compared, name)} == {
+        "vqvae/val_loss", "vqvae/quality", "vqvae/utilization", "vqvae/topo_pre",
+        "vqvae/topo_post", "noa/val_loss", "noa/val_vrmse_8",
+    }  # fmt: skip

@@ -3,14 +3,16 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from spinlock import artifacts
 from spinlock.cleaning.sets import FAMILIES
-from spinlock.params import STRICT
+from spinlock.params import STRICT, inside
+
+InProject = Annotated[str, AfterValidator(inside)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -18,7 +20,7 @@ class Config:
     """Section `discover_categories` of params.yaml."""
 
     method: Literal["clustering", "mapping", "semantic"]
-    mapping_file: str | None  # JSON, for the method "mapping"
+    mapping_file: InProject | None  # JSON, for the method "mapping"
     isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
