@@ -37,7 +37,7 @@ class Vocabulary:
 
     target: Target
     layout: Layout
-    sizes: tuple[int, ...]  # codes of each level
+    sizes: tuple[tuple[int, ...], ...]  # codes of each level, by category
     own: Spaces
     untrained: Spaces
     values: dict[str, Float[np.ndarray, "N M"]]  # reconstructed cells: "tokenizer" and the rivals
@@ -47,7 +47,7 @@ class Vocabulary:
     def isolated(self) -> np.ndarray:
         """Whether each token belongs to an INITIAL category, [S]."""
         flags = [category.isolated for category in self.layout.categories]
-        return np.repeat(flags, len(self.sizes))
+        return np.repeat(flags, [len(levels) for levels in self.sizes])
 
 
 def describe(
@@ -63,7 +63,7 @@ def describe(
     """
     inputs = tokenizer.inputs(cleaned)
     target = make_target(inputs, tokenizer.layout)
-    sizes = [tokenizer.config.codebook_sizes] * len(tokenizer.categories)
+    sizes = tokenizer.sizes
     with torch.no_grad():
         latents = tokenizer.encoder(inputs)
         quantized = tokenizer.quantize(latents)
@@ -71,7 +71,8 @@ def describe(
             "tokenizer": _double(tokenizer.decoder(quantized.latents)),
             "unquantized": _double(tokenizer.decoder(latents)),
         }
-    own = _spaces(latents, quantized.latents, quantized.tokens.flatten(1).numpy(), tokenizer.layout)
+    tokens = tokenizer.quantizer.flat(quantized.tokens).numpy()
+    own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
     fitted = target.take(train)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
@@ -85,7 +86,7 @@ def describe(
     return Vocabulary(
         target=target,
         layout=tokenizer.layout,
-        sizes=tokenizer.config.codebook_sizes,
+        sizes=sizes,
         own=own,
         untrained=untrained,
         values=values,
@@ -124,6 +125,7 @@ def without_training(
         tokenizer.cleaner,
         tokenizer.mapping,
         tokenizer.config,
+        tokenizer.quantizer.levels,
         tokenizer.channels,
         tokenizer.num_steps,
     )
@@ -135,7 +137,7 @@ def without_training(
     values = np.zeros_like(target.values)
     for group in range(len(tokenizer.categories)):
         points, cells = _double(latents[:, group]), target.category == group
-        sizes = tokenizer.config.codebook_sizes
+        sizes = tokenizer.sizes[group]
         coded = codes.residual_kmeans(points[train], points, sizes, fit.named(group))
         values[:, cells] = ridge(coded.values, target.values[:, cells], train)
         quantized[:, group] = torch.from_numpy(coded.values)

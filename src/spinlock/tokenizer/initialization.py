@@ -82,19 +82,21 @@ def start_codes(
     """
     quantizer, residual = model.quantizer, latents
     for level, (size, dim) in enumerate(zip(quantizer.sizes, quantizer.dims, strict=True)):
-        for group, name in enumerate(model.categories):
+        for place, group in enumerate(quantizer.groups(level).tolist()):
             rows = weights[:, group] > 0
             points, shares = residual[rows, group].double(), weights[rows, group].double()
             axes = principal_axes(points * shares.sqrt()[:, None], dim)
-            quantizer.down[level][group] = axes.float()
-            quantizer.up[level][group] = axes.T.float()
+            quantizer.down[level][place] = axes.float()
+            quantizer.up[level][place] = axes.T.float()
+            name = model.categories[group]
             number = randomness.integer_seed(seed, f"k_means/{level}/{name}")
             centers = k_means((points @ axes).numpy(), shares.numpy(), size, number)
-            quantizer.codes(level)[group] = torch.from_numpy(centers).float()
+            quantizer.codes(level)[place] = torch.from_numpy(centers).float()
         tokens = quantizer.choose(latents, level + 1)
         residual = latents - quantizer(latents, tokens).latents
     for level, size in enumerate(quantizer.sizes):
-        chosen = nn.functional.one_hot(tokens[..., level], size) * weights[..., None]
+        groups = quantizer.groups(level)
+        chosen = nn.functional.one_hot(tokens[:, groups, level], size) * weights[:, groups, None]
         rows_per_step = min(model.config.batch_size, len(tokens))
         quantizer.counts(level).copy_(chosen.mean(0) * rows_per_step)
 

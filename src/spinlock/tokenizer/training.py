@@ -151,14 +151,14 @@ class _Run:
             quantizer.follow(codes, batch.groups, self.config.ema_decay)
             if self.config.reset_below:
                 quantizer.reset(codes, batch.groups, self.config.reset_below, rng)
-            used.append(codes.tokens[:: batch.views])
+            used.append(quantizer.flat(codes.tokens[:: batch.views]))
 
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
         record = validation_scores(self.model, self.validation, self.all_pairs, quantized)
         record |= {"utilization": 0.0, "perplexity": 0.0}
         if used:
-            codes = scores.counts(torch.cat(used), self.config.codebook_sizes)
+            codes = scores.counts(torch.cat(used), self.model.sizes)
             record["utilization"] = scores.utilization(codes)
             record["perplexity"] = scores.perplexity(codes, normalized=False)
         return record
