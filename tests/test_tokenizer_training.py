@@ -217,7 +217,7 @@ def test_a_single_view_takes_no_part_in_a_category_of_spreads_alone(made):
     mapping = cases.mapping(cleaner.kept)
     spreads = [name for name in mapping["numbers"] if not name.endswith(".mean")]
     mapping["numbers"] = [name for name in mapping["numbers"] if name.endswith(".mean")]
-    model = Tokenizer(cleaner, mapping | {"spreads": spreads}, cases.CONFIG, 2, 8)
+    model = Tokenizer(cleaner, mapping | {"spreads": spreads}, cases.CONFIG, (2,) * 6, 2, 8)
     weights = report.training_examples(model, cleaned).groups.unflatten(0, (-1, 4))
     assert (weights[:, :, :5] > 0).all()
     assert (weights[:, 0, 5] > 0).all()

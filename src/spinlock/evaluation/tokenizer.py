@@ -16,6 +16,7 @@ from spinlock.tokenizer.layout import FAMILIES, Layout
 RIVALS = (
     "pca_kmeans",
     "residual_kmeans",
+    "residual_beam",
     "product",
     "pca_waterfill",
     "train_mean",

@@ -10,15 +10,11 @@ from spinlock.cleaning.sets import Cleaned
 from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Coded, Fit, Target
 from spinlock.tokenizer import initialization, scores
+from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.encoders import Inputs
 from spinlock.tokenizer.layout import Layout
 from spinlock.tokenizer.model import Tokenizer
 
-BY_CATEGORY = {
-    "pca_kmeans": codes.pca_kmeans,
-    "residual_kmeans": codes.residual_kmeans,
-    "product": codes.product,
-}
 RIDGE = 1e-3  # penalty on the refitted decoder, as a share of the mean variance of its inputs
 
 
@@ -76,7 +72,7 @@ def describe(
     fitted = target.take(train)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
-        for name, code in BY_CATEGORY.items()
+        for name, code in by_category(tokenizer.config).items()
     }
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
     untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"))
@@ -92,6 +88,16 @@ def describe(
         values=values,
         tokens={name: coded.tokens for name, coded in rivals.items()},
     )
+
+
+def by_category(config: Config) -> dict[str, codes.Code]:
+    """The equal-bit codes that keep the categories."""
+    return {
+        "pca_kmeans": codes.pca_kmeans,
+        "residual_kmeans": codes.residual_kmeans,
+        "residual_beam": codes.ResidualBeam(width=config.search_width, jitter=config.jitter),
+        "product": codes.product,
+    }
 
 
 def make_target(inputs: Inputs, layout: Layout) -> Target:

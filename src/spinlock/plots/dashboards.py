@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves

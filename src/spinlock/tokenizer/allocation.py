@@ -15,7 +15,7 @@ from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.encoders import prepare
 from spinlock.tokenizer.initialization import k_means, principal_axes
 from spinlock.tokenizer.layout import Layout
-from spinlock.tokenizer.quantizer import search
+from spinlock.tokenizer.quantizer import Beam
 
 FOLDS = 3  # of the training operators
 JITTERED_COPIES = 3  # of the rows that a fold's codes are fitted to
@@ -101,25 +101,16 @@ class _Code:
 
     def __init__(self, split: Split, config: Config) -> None:
         axes = principal_axes(split[0].double(), config.group_embedding_dim).float()
-        self.fitted, self.held = split[0] @ axes, split[1] @ axes
-        self.codebooks: list[Tensor] = []
+        self.fitted, self.held = (Beam.of((rows @ axes)[:, None]) for rows in split)
         self.width = config.search_width
 
     def add_level(self, size: int, seed: int) -> None:
         """K-means of what the levels so far leave of the rows fitted to."""
-        rest = self._rest(self.fitted).double().numpy()
-        centers = k_means(rest, np.ones(len(rest)), size, seed)
-        self.codebooks.append(torch.from_numpy(centers).float())
+        rest = self.fitted.residual[0, :, 0].double().numpy()
+        centers = torch.from_numpy(k_means(rest, np.ones(len(rest)), size, seed, 1)).float()[None]
+        self.fitted = self.fitted.extend(centers, self.width)
+        self.held = self.held.extend(centers, self.width)
 
     def error(self) -> float:
         """Mean square of what is left of the rows held out."""
-        return float(self._rest(self.held).square().sum(1).mean())
-
-    def _rest(self, points: Float[Tensor, "n E"]) -> Float[Tensor, "n E"]:
-        if not self.codebooks:
-            return points
-        only = [torch.zeros(1, dtype=torch.int64)] * len(self.codebooks)
-        books = [codes[None] for codes in self.codebooks]
-        tokens = search(points[:, None], books, only, self.width)[:, 0]
-        chosen = [codes[tokens[:, level]] for level, codes in enumerate(self.codebooks)]
-        return points - torch.stack(chosen).sum(0)
+        return float(self.held.residual[0, :, 0].square().sum(1).mean())

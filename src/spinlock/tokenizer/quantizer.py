@@ -22,41 +22,75 @@ class Quantized:
     commitment: Float[Tensor, "n G"]  # mean over levels of the squared distance to the code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beam:
+    """The best partial sums of codes for n points of G groups, the best first."""
+
+    residual: Float[Tensor, "G n beam E"]  # point minus sum
+    cost: Float[Tensor, "G n beam"]  # its square, less that of the point
+    tokens: Int[Tensor, "G n beam l"]
+
+    @classmethod
+    def of(cls, points: Float[Tensor, "n G E"]) -> "Beam":
+        """No code chosen yet."""
+        residual = points.transpose(0, 1)[:, :, None]
+        cost = residual.new_zeros(residual.shape[:3])
+        empty = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
+        return cls(residual=residual, cost=cost, tokens=empty)
+
+    def take(self, groups: Int[Tensor, " g"]) -> "Beam":
+        """Some of the groups."""
+        return Beam(
+            residual=self.residual[groups], cost=self.cost[groups], tokens=self.tokens[groups]
+        )
+
+    def extend(self, codes: Float[Tensor, "G K E"], width: int) -> "Beam":
+        r"""Add every code to every sum, and keep the `width` best.
+
+        From a residual r the squared distance grows by $\|c_k\|^2 - 2 \langle r, c_k\rangle$:
+        one batched product.
+        """
+        half = codes.square().sum(-1)[:, None] / 2  # [G, 1, K]
+        gain = torch.baddbmm(half, self.residual.flatten(1, 2), codes.mT, alpha=-1)
+        total = (self.cost[..., None] + gain.unflatten(1, self.cost.shape[1:])).flatten(2)
+        cost, least = total.topk(min(width, total.shape[-1]), largest=False)
+        parent, code = least // codes.shape[1], least % codes.shape[1]
+        chosen = look_up(codes, code.permute(1, 2, 0)).permute(2, 0, 1, 3)
+        return Beam(
+            residual=_descend(self.residual, parent) - chosen,
+            cost=cost,
+            tokens=torch.cat([_descend(self.tokens, parent), code[..., None]], -1),
+        )
+
+
 def search(
     points: Float[Tensor, "n G E"],
     codebooks: Sequence[Float[Tensor, "g K E"]],
     groups: Sequence[Int[Tensor, " g"]],
     width: int,
 ) -> Int[Tensor, "n G L"]:
-    r"""Choose one code per level so that their sum is near the point; all groups at once.
-
-    `groups` are those that have each level, in increasing order, fewer from level to level; the
-    token of a level that a group does not have is 0.
+    """Choose one code per level so that their sum is near the point; all groups at once.
 
     Level after level, each of the `width` best partial sums is extended by every code, and the
     best sums are kept (a beam search, as in Babenko and Lempitsky 2014); with width 1 each level
-    takes the code nearest to the residual. From a residual r the squared distance grows by
-    $\|c_k\|^2 - 2 \langle r, c_k\rangle$: one batched product per level.
+    takes the code nearest to the residual.
+
+    Args:
+        points: what to approximate.
+        codebooks: of each level, for the groups that have it.
+        groups: which those are, in increasing order; from level to level none is added.
+        width: partial sums kept.
+
+    Returns:
+        Tokens; 0 where a group has no such level.
     """
-    residual = points.transpose(0, 1)[:, :, None]  # [G, n, beam, E]
-    cost = residual.new_zeros(residual.shape[:3])
-    tokens = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
-    best = tokens.new_zeros(*points.shape[:2], len(codebooks))
-    active = torch.arange(points.shape[1], device=points.device)
+    beam, active = Beam.of(points), torch.arange(points.shape[1], device=points.device)
+    best = torch.zeros(*points.shape[:2], len(codebooks), dtype=torch.int64, device=points.device)
     for level, (codes, members) in enumerate(zip(codebooks, groups, strict=True)):
         if len(members) < len(active):
-            stay, active = torch.searchsorted(active, members), members
-            residual, cost, tokens = residual[stay], cost[stay], tokens[stay]
-        half = codes.square().sum(-1)[:, None] / 2  # [G, 1, K]
-        gain = torch.baddbmm(half, residual.flatten(1, 2), codes.mT, alpha=-1)
-        total = (cost[..., None] + gain.unflatten(1, cost.shape[1:])).flatten(2)
-        cost, least = total.topk(min(width, total.shape[-1]), largest=False)
-        parent, code = least // codes.shape[1], least % codes.shape[1]
-        tokens = torch.cat([_descend(tokens, parent), code[..., None]], -1)
-        residual = _descend(residual, parent) - look_up(codes, code.permute(1, 2, 0)).permute(
-            2, 0, 1, 3
-        )
-        best[:, active, : level + 1] = tokens[:, :, 0].transpose(0, 1)
+            beam, active = beam.take(torch.searchsorted(active, members)), members
+        beam = beam.extend(codes, width)
+        best[:, active, : level + 1] = beam.tokens[:, :, 0].transpose(0, 1)
     return best
 
 
@@ -66,7 +100,7 @@ def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float
 
 
 class ResidualQuantizer(nn.Module):
-    r"""Up to L levels, coarse to fine, each with a down- and an up-projection per group that has it.
+    r"""Up to L levels, coarse to fine; each group that has one has projections down and up there.
 
     $r_0 = z$; $x_l = r_l P_l$; $q_l$ the chosen code; $r_{l+1} = r_l - q_l U_l$;
     $\hat z = \sum_l q_l U_l$, and `search` chooses the codes so that it is near z.
@@ -141,10 +175,10 @@ class ResidualQuantizer(nn.Module):
     ) -> Quantized:
         """Quantize; with `tokens`, by these codes instead of the nearest."""
         if tokens is None:
-            tokens = self.choose(latents, len(self.sizes))
+            tokens = self.choose(latents)
         residual, total = latents, torch.zeros_like(latents)
         projected, distance = [], latents.new_zeros(latents.shape[:2])
-        for level in range(tokens.shape[-1]):
+        for level in range(len(self.sizes)):
             groups = self.groups(level)
             point = _grouped(residual.index_select(1, groups), self.down[level])
             code = look_up(self.codes(level), tokens[:, groups, level])
@@ -157,14 +191,15 @@ class ResidualQuantizer(nn.Module):
             latents=total,
             tokens=tokens,
             projected=tuple(projected),
-            commitment=distance / self.exists[:, : tokens.shape[-1]].sum(1),
+            commitment=distance / self.exists.sum(1),
         )
 
     @torch.no_grad()
-    def choose(self, latents: Float[Tensor, "n G E"], levels: int) -> Int[Tensor, "n G levels"]:
-        """Tokens of some latents by the first levels."""
-        codebooks = [torch.bmm(self.codes(level), self.up[level]) for level in range(levels)]
-        groups = [self.groups(level) for level in range(levels)]
+    def choose(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n G L"]:
+        """Tokens of some latents."""
+        levels = range(len(self.sizes))
+        codebooks = [torch.bmm(self.codes(level), self.up[level]) for level in levels]
+        groups = [self.groups(level) for level in levels]
         return search(latents, codebooks, groups, self.search_width)
 
     def decode(self, tokens: Int[Tensor, "n G L"]) -> Float[Tensor, "n G E"]:

@@ -71,9 +71,7 @@ def topographic_similarity(
     return float(spearmanr(before.numpy(), after.numpy()).statistic)
 
 
-def counts(
-    tokens: Int[Tensor, "n S"], sizes: Sequence[Sequence[int]]
-) -> list[Int[Tensor, " K"]]:
+def counts(tokens: Int[Tensor, "n S"], sizes: Sequence[Sequence[int]]) -> list[Int[Tensor, " K"]]:
     """How many rows chose each code, by token; `sizes` are the codes by category and level."""
     flat = [size for levels in sizes for size in levels]
     return [
