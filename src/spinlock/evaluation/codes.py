@@ -17,8 +17,8 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from spinlock import randomness
+from spinlock.tokenizer.initialization import JITTERED_COPIES
 from spinlock.tokenizer.quantizer import Beam
-from spinlock.tokenizer.training import JITTERED_COPIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from spinlock.tokenizer.quantizer import Beam, ResidualQuantizer
 
 SMALL = 0.01  # scale of the corrections beside an affine path, so that the affine path leads
 CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
+JITTERED_COPIES = 7  # of the training rows, for the k-means
 RESTARTS = 4  # of each k-means of the codes
 
 

@@ -109,6 +109,8 @@ class ResidualQuantizer(nn.Module):
     (van den Oord et al. 2017, appendix A.1); they are buffers.
     """
 
+    exists: Tensor  # which of the L levels each group has, bool [G, L]
+
     def __init__(
         self,
         levels: Sequence[int],
@@ -139,7 +141,8 @@ class ResidualQuantizer(nn.Module):
             torch.zeros(n, d, width) for n, d in zip(numbers, dims, strict=True)
         )
         for level, (n, size, dim) in enumerate(zip(numbers, sizes, dims, strict=True)):
-            self.register_buffer(f"groups_{level}", self.exists[:, level].nonzero()[:, 0], False)
+            members = self.exists[:, level].nonzero()[:, 0]
+            self.register_buffer(f"groups_{level}", members, persistent=False)
             self.register_buffer(f"codes_{level}", torch.zeros(n, size, dim))
             self.register_buffer(f"counts_{level}", torch.zeros(n, size))
 

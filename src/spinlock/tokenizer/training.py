@@ -18,8 +18,6 @@ from spinlock.tokenizer.model import Tokenizer
 KIND = "train_vqvae"
 SAVE_EVERY = 10  # epochs between two checkpoints of a run; how often cannot change a result
 
-JITTERED_COPIES = 7  # of the training rows, for the k-means
-
 SLOW = ("encoder.", "quantizer.")  # what moves the latents under the codes
 
 Record = dict[str, float]
@@ -129,7 +127,7 @@ class _Run:
         """K-means on all rows as they are, and as they are jittered."""
         rng = randomness.stream(self.seed, "tokenizer/start")
         everyone = torch.arange(self.train.num_operators)
-        copies = JITTERED_COPIES if self.config.jitter else 0
+        copies = initialization.JITTERED_COPIES if self.config.jitter else 0
         sets = [self.train, *(self._jittered(everyone, rng) for _ in range(copies))]
         latents = torch.cat([self.model.encoder(part.inputs) for part in sets])
         weights = self.train.groups.repeat(len(sets), 1)
