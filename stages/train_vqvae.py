@@ -8,8 +8,9 @@ import curves
 from spinlock import artifacts, params, runtime
 from spinlock.cleaning import cleanset
 from spinlock.cleaning import report as cleaner_report
-from spinlock.tokenizer import report, training
+from spinlock.tokenizer import allocation, report, training
 from spinlock.tokenizer.config import Config
+from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.model import Tokenizer
 
 NAME = "train-vqvae"
@@ -22,7 +23,10 @@ def main(*paths: Path) -> str:
     source = cleanset.read(clean)
     fitted, mapping = cleaner_report.read(cleaner), artifacts.read_object(categories)["categories"]
     channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
-    model = Tokenizer(fitted, mapping, config, channels, steps)
+    train = source.aggregated.take(source.rows("train"))
+    layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
+    levels = allocation.levels(train, layout, config, seed)
+    model = Tokenizer(fitted, mapping, config, levels, channels, steps)
     provenance = {"train_vqvae": asdict(config), "seed": seed}
     inputs = runtime.file_fingerprint(clean, cleaner, categories)
     key = runtime.fingerprint(provenance, runtime.code_fingerprint(), inputs)

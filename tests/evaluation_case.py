@@ -119,7 +119,9 @@ def sources(folder: Path) -> Sources:
         operators=operators,
         index=index,
         cleaned=cleaned,
-        tokenizer=tokenizer_cases.started(cleaner, cleaned),
+        tokenizer=tokenizer_cases.started(
+            cleaner, cleaned, levels="allocated", codebook_size=6, latent_dim=4
+        ),
         agent=oracle(index),
     )
 

@@ -7,7 +7,8 @@ from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Fit, Target
 
 FIT = Fit(seed=5, purpose="test", num_init=2)
-CODES = (codes.pca_kmeans, codes.residual_kmeans, codes.product)
+BEAM = codes.ResidualBeam(width=8, jitter=0.0)
+CODES = (codes.pca_kmeans, codes.residual_kmeans, BEAM, codes.product)
 
 
 def target(values, category=None, weight=None):
@@ -65,6 +66,23 @@ def test_rows_that_were_not_fitted_move_nothing(code):
     alone = code(train, rows, [4, 4], FIT)
     np.testing.assert_array_equal(together.values[:9], alone.values)
     np.testing.assert_array_equal(together.tokens[:9], alone.tokens)
+
+
+def test_a_wider_beam_loses_less_than_the_nearest_code_level_after_level():
+    rows = normal(300, 6)
+    narrow = codes.ResidualBeam(width=1, jitter=0.0)
+    greedy = codes.residual_kmeans(rows, rows, [8, 8, 8], FIT)
+    np.testing.assert_allclose(narrow(rows, rows, [8, 8, 8], FIT).values, greedy.values)
+    assert error(BEAM(rows, rows, [8, 8, 8], FIT).values, rows) < error(greedy.values, rows)
+
+
+def test_jitter_loses_more_on_the_rows_fitted_to_and_less_on_others():
+    train, rows = normal(60, 3), normal(400, 3, seed=1)
+    jittered = codes.ResidualBeam(width=8, jitter=0.3)
+    for fitted, other, better in ((train, train, BEAM), (train, rows, jittered)):
+        worse = BEAM if better is jittered else jittered
+        least, most = (error(c(fitted, other, [24], FIT).values, other) for c in (better, worse))
+        assert least < most
 
 
 def test_categories_are_coded_apart():

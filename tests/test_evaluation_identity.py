@@ -19,7 +19,7 @@ def draws(*shape, high=4, seed=0):
 def test_tokens_that_name_the_operator_agree_within_it_alone():
     first, second = draws(200, 6), draws(200, 6, seed=1)
     second[:, 2:] = first[:, 2:]
-    found = identity(first, second, ISOLATED, 2, HOW)
+    found = identity(first, second, ISOLATED, [2, 2, 2], HOW)
     assert found["identity_within"] == 1
     assert found["identity_between"] == pytest.approx(0.25, abs=0.02)
     assert found["identity_margin"] == pytest.approx(0.75, abs=0.03)
@@ -29,14 +29,14 @@ def test_tokens_that_name_the_operator_agree_within_it_alone():
 def test_the_margin_is_that_of_the_worst_category():
     first, second = draws(400, 6), draws(400, 6, seed=1)
     second[:, 2:4] = first[:, 2:4]
-    found = identity(first, second, ISOLATED, 2, HOW)
+    found = identity(first, second, ISOLATED, [2, 2, 2], HOW)
     assert found["identity_margin"] == pytest.approx(0, abs=0.05)
     assert found["identity_within"] == pytest.approx(0.625, abs=0.03)
     assert found["identity_within_low"] < found["identity_within"] < found["identity_within_high"]
 
 
 def test_few_operators_are_null():
-    found = identity(draws(5, 6), draws(5, 6), ISOLATED, 2, HOW)
+    found = identity(draws(5, 6), draws(5, 6), ISOLATED, [2, 2, 2], HOW)
     assert found.pop("identity_count") == 5
     assert set(found.values()) == {None}
     assert set(leakage(draws(5, 4), draws(5), 5, HOW).values()) == {None}

@@ -58,7 +58,7 @@ def test_floors_and_ceilings_stand_where_they_must(found):
     assert found["reconstruction_train_mean"] == pytest.approx(1, abs=0.1)
     assert found["reconstruction_shuffled"] > 1.2
     assert found["reconstruction_unquantized"] < found["reconstruction"]
-    for rival in ("pca_kmeans", "residual_kmeans", "product", "pca_waterfill"):
+    for rival in ("pca_kmeans", "residual_kmeans", "residual_beam", "product", "pca_waterfill"):
         assert found[f"reconstruction_{rival}"] < found["reconstruction_train_mean"]
     assert found["reconstruction_shuffled"] > found["reconstruction_untrained"]
 
@@ -89,7 +89,7 @@ def test_every_rival_has_as_many_tokens_of_as_many_codes(described):
     assert num_tokens == 5 * 2
     for tokens in (*described.tokens.values(), described.untrained.tokens, described.own.tokens):
         assert tokens.shape[1] == num_tokens
-        assert (tokens.max(0) < np.tile(described.sizes, 5)).all()
+        assert (tokens.max(0) < np.concatenate(described.sizes)).all()
     assert described.isolated.tolist() == [True] * 4 + [False] * 6
 
 

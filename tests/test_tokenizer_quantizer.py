@@ -6,14 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up, search
+from spinlock.tokenizer import quantizer as quantizer_module
+from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up
 
 seeds = st.integers(0, 2**16)
 
 
-def quantizer(seed: int = 0, sizes=(6, 5), dims=(3, 2), search_width: int = 1):
+def quantizer(seed: int = 0, sizes=(6, 5), dims=(3, 2), search_width: int = 1, levels=None):
     rng = torch.Generator().manual_seed(seed)
-    made = ResidualQuantizer(3, 4, sizes, dims, search_width)
+    made = ResidualQuantizer(levels or (len(sizes),) * 3, 4, sizes, dims, search_width)
     for parameter in made.parameters():
         parameter.data = torch.randn(parameter.shape, generator=rng)
     for level in range(len(sizes)):
@@ -31,6 +32,12 @@ def costs(
 ) -> torch.Tensor:
     chosen = [look_up(codes, tokens[..., level]) for level, codes in enumerate(codebooks)]
     return (points - torch.stack(chosen).sum(0)).square().sum(-1)
+
+
+def search(points: torch.Tensor, codebooks: list[torch.Tensor], width: int) -> torch.Tensor:
+    """All groups have all levels."""
+    everyone = torch.arange(points.shape[1])
+    return quantizer_module.search(points, codebooks, [everyone] * len(codebooks), width)
 
 
 def books(seed: int, sizes: tuple[int, ...]) -> list[torch.Tensor]:
@@ -167,4 +174,43 @@ def test_only_rare_codes_are_reset_and_onto_rows_of_the_batch():
 
 
 def test_bits_are_the_logarithms_of_the_codebook_sizes():
-    assert quantizer(sizes=(8, 4), dims=(2, 2)).bits == 5.0
+    assert quantizer(sizes=(8, 4), dims=(2, 2)).bits == 15.0
+    assert quantizer(sizes=(8, 4), dims=(2, 2), levels=(1, 2, 1)).bits == 11.0
+
+
+@given(seed=seeds)
+def test_a_group_with_fewer_levels_is_coded_as_if_it_were_alone(seed):
+    sizes, dims, levels = (6, 5, 4), (3, 3, 3), (3, 1, 2)
+    made, points = quantizer(seed, sizes, dims, 4, levels), latents(seed + 1)
+    found = made(points)
+    for group, depth in enumerate(levels):
+        alone = ResidualQuantizer((depth,), 4, sizes[:depth], dims[:depth], 4)
+        for level in range(depth):
+            place = [group] if level == 0 else made.groups(level).tolist().index(group)
+            alone.down[level].data = made.down[level].data[place].reshape(1, 4, 3)
+            alone.up[level].data = made.up[level].data[place].reshape(1, 3, 4)
+            alone.codes(level).copy_(made.codes(level)[place].reshape(1, sizes[level], 3))
+        one = alone(points[:, [group]])
+        assert torch.equal(one.tokens, found.tokens[:, [group], :depth])
+        torch.testing.assert_close(one.latents[:, 0], found.latents[:, group])
+        torch.testing.assert_close(one.commitment[:, 0], found.commitment[:, group])
+        assert (found.tokens[:, group, depth:] == 0).all()
+
+
+def test_only_the_tokens_of_levels_that_exist_are_given_out_and_they_are_enough():
+    made = quantizer(sizes=(6, 5, 4), dims=(3, 3, 3), levels=(3, 1, 2))
+    found = made(latents(1)).tokens
+    assert made.flat(found).shape == (20, 6)
+    assert torch.equal(made.grid(made.flat(found)), found)
+
+
+def test_rows_move_the_codes_of_groups_that_have_the_level_and_no_others():
+    made, points = quantizer(levels=(2, 1, 2)), latents(1)
+    found, weights = made(points), torch.ones(20, 3)
+    before = made.codes(1).clone()
+    weights[:, 1] = 0.0
+    made.follow(found, weights, 0.9)
+    assert not torch.equal(made.codes(1)[0], before[0])
+    assert made.codes(1).shape[0] == 2
+    chosen = (found.tokens[:, 2, 1] == 0).float().sum()
+    assert float(made.counts(1)[1, 0]) == pytest.approx(0.9 + 0.1 * float(chosen), rel=1e-5)

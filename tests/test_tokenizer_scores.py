@@ -93,14 +93,14 @@ def test_hamming_counts_the_tokens_that_differ():
 
 
 def test_equally_used_codes_have_the_perplexity_of_their_number():
-    used = scores.counts(torch.arange(12).reshape(12, 1, 1) % 6, (8,))
+    used = scores.counts(torch.arange(12)[:, None] % 6, [[8]])
     assert scores.utilization(used) == 0.75
     assert scores.perplexity(used, normalized=False) == pytest.approx(6.0)
     assert scores.perplexity(used, normalized=True) == pytest.approx(0.75)
 
 
 def test_one_token_for_everybody_is_the_worst_case():
-    used = scores.counts(torch.zeros(20, 2, 1, dtype=torch.int64), (8,))
+    used = scores.counts(torch.zeros(20, 2, dtype=torch.int64), [[8], [8]])
     assert scores.utilization(used) == pytest.approx(1 / 8)
     assert scores.perplexity(used, normalized=False) == pytest.approx(1.0)
     assert scores.perplexity(used, normalized=True) == pytest.approx(1 / 8)

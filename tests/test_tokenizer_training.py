@@ -7,7 +7,7 @@ import torch
 
 import tokenizer_cases as cases
 from spinlock.refusals import Refusal
-from spinlock.tokenizer import objective, report, training
+from spinlock.tokenizer import initialization, objective, report, scores, training
 from spinlock.tokenizer.config import LossConfig
 from spinlock.tokenizer.model import Tokenizer
 
@@ -115,6 +115,25 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monke
     assert (tmp_path / "whole.pt").read_bytes() == (tmp_path / "resumed.pt").read_bytes()
 
 
+@pytest.mark.parametrize("width", [4, 8])
+def test_before_any_training_the_latents_keep_what_pca_of_each_category_keeps(made, width):
+    """Up to the corrections, which start at a hundredth."""
+    model = cases.started(*made, group_embedding_dim=width)
+    inputs, layout = report.training_examples(model, made[1]).inputs, model.layout
+    root = layout.weights().sqrt()
+    kept = []
+    for part in (inputs.cells * root).split(layout.sizes, 1):
+        axes = initialization.principal_axes(part.double(), width).float()
+        kept.append(part @ axes @ axes.T)
+    with torch.no_grad():
+        found = model.decoder(model.encoder(inputs))
+    found, pca = (
+        scores.reconstruction(scores.column_errors(values, inputs.cells, inputs.exists, layout))
+        for values in (found, torch.cat(kept, 1) / root)
+    )
+    assert found < pca + 0.01
+
+
 def test_training_lowers_the_error_of_operators_never_seen(made):
     _, history = run(cases.source(240), learning_rate=3e-3, batch_size=128)
     first, best = history[2]["reconstruction"], min(r["reconstruction"] for r in history[2:])
@@ -217,7 +236,7 @@ def test_a_single_view_takes_no_part_in_a_category_of_spreads_alone(made):
     mapping = cases.mapping(cleaner.kept)
     spreads = [name for name in mapping["numbers"] if not name.endswith(".mean")]
     mapping["numbers"] = [name for name in mapping["numbers"] if name.endswith(".mean")]
-    model = Tokenizer(cleaner, mapping | {"spreads": spreads}, cases.CONFIG, 2, 8)
+    model = Tokenizer(cleaner, mapping | {"spreads": spreads}, cases.CONFIG, (2,) * 6, 2, 8)
     weights = report.training_examples(model, cleaned).groups.unflatten(0, (-1, 4))
     assert (weights[:, :, :5] > 0).all()
     assert (weights[:, 0, 5] > 0).all()

@@ -5,8 +5,9 @@ from dataclasses import replace
 import synthetic_features as synthetic
 from spinlock.cleaning import cleanset, fitting
 from spinlock.cleaning.cleanset import CleanSet
-from spinlock.tokenizer import initialization, report
+from spinlock.tokenizer import allocation, initialization, report
 from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig
+from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.model import Tokenizer
 
 LOSSES = LossConfig(
@@ -29,6 +30,7 @@ CONFIG = Config(
     field_dim=3,
     decoder_hidden_dim=8,
     temporal_bins=4,
+    levels="uniform",
     num_levels=2,
     codebook_size=(8, 6),
     latent_dim=(4, 3),
@@ -78,7 +80,11 @@ def build(cleaner: fitting.Cleaner, cleaned: CleanSet, **changes: object) -> Tok
     """An untrained tokenizer with random weights."""
     config = replace(CONFIG, **changes)
     fields, series = cleaned.aggregated.fields, cleaned.aggregated.temporal
-    model = Tokenizer(cleaner, mapping(cleaner.kept), config, fields.shape[1], series.shape[1])
+    mapped, steps = mapping(cleaner.kept), series.shape[1]
+    layout = assign(mapped, cleaner.kept, config.temporal_bins, steps)
+    train = cleaned.aggregated.take(cleaned.rows("train"))
+    levels = allocation.levels(train, layout, config, 1)
+    model = Tokenizer(cleaner, mapped, config, levels, fields.shape[1], steps)
     initialization.draw(model, 1)
     return model
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from spinlock import randomness
+from spinlock.tokenizer.initialization import JITTERED_COPIES
+from spinlock.tokenizer.quantizer import Beam
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def by_category(
     """Apply a code to the cells of each category apart.
 
     Args:
-        code: `pca_kmeans`, `residual_kmeans` or `product`.
+        code: `pca_kmeans`, `residual_kmeans`, `ResidualBeam` or `product`.
         train: rows on which it is fitted.
         rows: rows to code.
         sizes: codes per level, for each category: those of the tokenizer, hence equal bits.
@@ -105,6 +108,39 @@ def residual_kmeans(
         tokens.append(nearest(left, codebook))
         left = left - codebook[tokens[-1]]
     return Coded(rows - left, np.stack(tokens, axis=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualBeam:
+    """Residual k-means with all that the tokenizer's start has: its beam search and its jitter.
+
+    Each level is k-means of what the best sums of the levels before leave over; what the
+    tokenizer gains over this code it gains by learning.
+    """
+
+    width: int  # partial sums kept, see `tokenizer.quantizer.search`
+    jitter: float  # share of the difference of two rows that is added to a third
+
+    def __call__(
+        self,
+        train: Float[np.ndarray, "n M"],
+        rows: Float[np.ndarray, "m M"],
+        sizes: Sequence[int],
+        fit: Fit,
+    ) -> Coded:
+        fitted, coded = (_beam(values) for values in (self._jittered(train, fit), rows))
+        for level, size in enumerate(sizes):
+            rest = fitted.residual[0, :, 0].numpy()
+            codebook = torch.from_numpy(kmeans(rest, size, fit.named(level)))[None]
+            fitted, coded = (beam.extend(codebook, self.width) for beam in (fitted, coded))
+        return Coded(rows - coded.residual[0, :, 0].numpy(), coded.tokens[0, :, 0].numpy())
+
+    def _jittered(self, train: Float[np.ndarray, "n M"], fit: Fit) -> Float[np.ndarray, "k M"]:
+        rng = randomness.stream(fit.seed, f"{fit.purpose}/jitter")
+        copies = JITTERED_COPIES if self.jitter else 0
+        others = rng.integers(len(train), size=(copies, 2, len(train)))
+        moved = [train + self.jitter * (train[one] - train[two]) for one, two in others]
+        return np.concatenate([train, *moved])
 
 
 def pca_kmeans(
@@ -181,6 +217,10 @@ def nearest(values: Float[np.ndarray, "n d"], codebook: Float[np.ndarray, "k d"]
     """Index of the nearest code of each row; the lowest of equals."""
     cross = values @ codebook.T
     return (np.square(codebook).sum(1) - 2 * cross).argmin(1)
+
+
+def _beam(values: Float[np.ndarray, "n M"]) -> Beam:
+    return Beam.of(torch.from_numpy(np.ascontiguousarray(values))[:, None])
 
 
 def _codebooks(

@@ -11,6 +11,7 @@ CODES = (
     "untrained",
     "pca_kmeans",
     "residual_kmeans",
+    "residual_beam",
     "product",
     "pca_waterfill",
     "unquantized",
@@ -57,7 +58,7 @@ TOKENIZER = (
         better="below",
         goal=tuple(
             f"tokenizer/reconstruction_{code}"
-            for code in ("pca_kmeans", "residual_kmeans", "product")
+            for code in ("pca_kmeans", "residual_kmeans", "residual_beam", "product")
         ),
         floor="tokenizer/reconstruction_untrained",
         ceiling="tokenizer/reconstruction_unquantized",
@@ -99,7 +100,11 @@ TOKENIZER = (
         source="issue 6",
         value="tokenizer/topo_tokens",
         better="above",
-        goal=("tokenizer/topo_tokens_residual_kmeans", "tokenizer/topo_tokens_untrained"),
+        goal=(
+            "tokenizer/topo_tokens_residual_kmeans",
+            "tokenizer/topo_tokens_residual_beam",
+            "tokenizer/topo_tokens_untrained",
+        ),
         floor="tokenizer/topo_tokens_shuffled",
     ),
     Criterion(

@@ -1,5 +1,7 @@
 """Do tokens name the operator, and not its initial condition or its noise?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Int
 
@@ -13,7 +15,7 @@ def identity(
     first: Int[np.ndarray, "n S"],
     second: Int[np.ndarray, "n S"],
     isolated: Bool[np.ndarray, " S"],
-    num_levels: int,
+    levels: Sequence[int],
     how: Bootstrap,
 ) -> Metrics:
     """Agreement of the tokens of the same operators from two initial conditions and noises.
@@ -28,7 +30,7 @@ def identity(
         first: tokens of the data.
         second: tokens of the replay with another u0 and other noise.
         isolated: tokens of INITIAL categories.
-        num_levels: consecutive tokens of a category.
+        levels: number of tokens of each category, which follow each other.
         how: resamples and the smallest group.
     """
     result: Metrics = {"identity_count": len(first)}
@@ -37,7 +39,7 @@ def identity(
     margins = [
         information.agreement(first[:, part], second[:, part]).mean()
         - information.chance_agreement(first[:, part], second[:, part])
-        for part in _categories(isolated, num_levels)
+        for part in _categories(isolated, levels)
         if len(first) >= how.min_operators
     ]
     return result | {"identity_margin": float(min(margins)) if margins else None}
@@ -73,7 +75,8 @@ def _agreement(suffix: str, first: np.ndarray, second: np.ndarray, how: Bootstra
     return dict(zip(names, values, strict=True))
 
 
-def _categories(isolated: Bool[np.ndarray, " S"], num_levels: int) -> list[slice]:
+def _categories(isolated: Bool[np.ndarray, " S"], levels: Sequence[int]) -> list[slice]:
     """Tokens of each category outside INITIAL."""
-    starts = range(0, len(isolated), num_levels)
-    return [slice(start, start + num_levels) for start in starts if not isolated[start]]
+    ends = np.cumsum(levels).tolist()
+    parts = [slice(end - size, end) for end, size in zip(ends, levels, strict=True)]
+    return [part for part in parts if not isolated[part.start]]

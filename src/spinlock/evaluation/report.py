@@ -106,9 +106,8 @@ class Evaluation:
             kept = [row for row in own.tolist() if row in again]
             first = described.own.tokens[kept]
             second = np.array([again[row] for row in kept], dtype=np.int64).reshape(first.shape)
-            found = identity.identity(
-                first, second, described.isolated, len(described.sizes), self.how
-            )
+            levels = [len(sizes) for sizes in described.sizes]
+            found = identity.identity(first, second, described.isolated, levels, self.how)
             metrics |= _under(f"{prefix}tokenizer/", found)
         return metrics
 

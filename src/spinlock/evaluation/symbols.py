@@ -18,9 +18,7 @@ def truth(tokenizer: Tokenizer, cleaned: CleanSet) -> list[Int[np.ndarray, "N S"
     """Tokens of the single views of realization 0 and, if there is one, of realization 1."""
     with torch.no_grad():
         return [
-            tokenizer.quantize(tokenizer.latents(cleaned.single(realization)))
-            .tokens.flatten(1)
-            .numpy()
+            tokenizer.tokens(tokenizer.latents(cleaned.single(realization))).numpy()
             for realization in range(min(2, cleaned.realizations))
         ]
 

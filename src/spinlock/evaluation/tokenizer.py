@@ -16,6 +16,7 @@ from spinlock.tokenizer.layout import FAMILIES, Layout
 RIVALS = (
     "pca_kmeans",
     "residual_kmeans",
+    "residual_beam",
     "product",
     "pca_waterfill",
     "train_mean",
@@ -50,7 +51,7 @@ def metrics(
     values = _guesses(vocabulary, rows, how.seed)
     result: Metrics = {
         "count": len(rows),
-        "bits": codes.bits([vocabulary.sizes] * len(vocabulary.layout.categories)),
+        "bits": codes.bits(vocabulary.sizes),
     }
     for name, guess in values.items():
         suffix = "" if name == "tokenizer" else f"_{name}"
@@ -163,8 +164,7 @@ def _of_tokens(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], enough: bool
     if not enough:
         return dict.fromkeys(names)
     tokens = vocabulary.own.tokens[rows]
-    grouped = torch.from_numpy(tokens).unflatten(1, (-1, len(vocabulary.sizes)))
-    used = scores.counts(grouped, vocabulary.sizes)
+    used = scores.counts(torch.from_numpy(tokens), vocabulary.sizes)
     return {
         "utilization": scores.utilization(used),
         "perplexity": scores.perplexity(used, normalized=False),

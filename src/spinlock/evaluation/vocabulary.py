@@ -10,15 +10,11 @@ from spinlock.cleaning.sets import Cleaned
 from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Coded, Fit, Target
 from spinlock.tokenizer import initialization, scores
+from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.encoders import Inputs
 from spinlock.tokenizer.layout import Layout
 from spinlock.tokenizer.model import Tokenizer
 
-BY_CATEGORY = {
-    "pca_kmeans": codes.pca_kmeans,
-    "residual_kmeans": codes.residual_kmeans,
-    "product": codes.product,
-}
 RIDGE = 1e-3  # penalty on the refitted decoder, as a share of the mean variance of its inputs
 
 
@@ -37,7 +33,7 @@ class Vocabulary:
 
     target: Target
     layout: Layout
-    sizes: tuple[int, ...]  # codes of each level
+    sizes: tuple[tuple[int, ...], ...]  # codes of each level, by category
     own: Spaces
     untrained: Spaces
     values: dict[str, Float[np.ndarray, "N M"]]  # reconstructed cells: "tokenizer" and the rivals
@@ -47,7 +43,7 @@ class Vocabulary:
     def isolated(self) -> np.ndarray:
         """Whether each token belongs to an INITIAL category, [S]."""
         flags = [category.isolated for category in self.layout.categories]
-        return np.repeat(flags, len(self.sizes))
+        return np.repeat(flags, [len(levels) for levels in self.sizes])
 
 
 def describe(
@@ -63,7 +59,7 @@ def describe(
     """
     inputs = tokenizer.inputs(cleaned)
     target = make_target(inputs, tokenizer.layout)
-    sizes = [tokenizer.config.codebook_sizes] * len(tokenizer.categories)
+    sizes = tokenizer.sizes
     with torch.no_grad():
         latents = tokenizer.encoder(inputs)
         quantized = tokenizer.quantize(latents)
@@ -71,11 +67,12 @@ def describe(
             "tokenizer": _double(tokenizer.decoder(quantized.latents)),
             "unquantized": _double(tokenizer.decoder(latents)),
         }
-    own = _spaces(latents, quantized.latents, quantized.tokens.flatten(1).numpy(), tokenizer.layout)
+    tokens = tokenizer.quantizer.flat(quantized.tokens).numpy()
+    own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
     fitted = target.take(train)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
-        for name, code in BY_CATEGORY.items()
+        for name, code in by_category(tokenizer.config).items()
     }
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
     untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"))
@@ -85,12 +82,22 @@ def describe(
     return Vocabulary(
         target=target,
         layout=tokenizer.layout,
-        sizes=tokenizer.config.codebook_sizes,
+        sizes=sizes,
         own=own,
         untrained=untrained,
         values=values,
         tokens={name: coded.tokens for name, coded in rivals.items()},
     )
+
+
+def by_category(config: Config) -> dict[str, codes.Code]:
+    """The equal-bit codes that keep the categories."""
+    return {
+        "pca_kmeans": codes.pca_kmeans,
+        "residual_kmeans": codes.residual_kmeans,
+        "residual_beam": codes.ResidualBeam(width=config.search_width, jitter=config.jitter),
+        "product": codes.product,
+    }
 
 
 def make_target(inputs: Inputs, layout: Layout) -> Target:
@@ -124,6 +131,7 @@ def without_training(
         tokenizer.cleaner,
         tokenizer.mapping,
         tokenizer.config,
+        tokenizer.quantizer.levels,
         tokenizer.channels,
         tokenizer.num_steps,
     )
@@ -135,7 +143,7 @@ def without_training(
     values = np.zeros_like(target.values)
     for group in range(len(tokenizer.categories)):
         points, cells = _double(latents[:, group]), target.category == group
-        sizes = tokenizer.config.codebook_sizes
+        sizes = tokenizer.sizes[group]
         coded = codes.residual_kmeans(points[train], points, sizes, fit.named(group))
         values[:, cells] = ridge(coded.values, target.values[:, cells], train)
         quantized[:, group] = torch.from_numpy(coded.values)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves
@@ -59,8 +59,7 @@ def draw(
 
 
 def _engineering(tokenizer: Tokenizer, report: Report, curves: Mapping[str, np.ndarray]) -> Figure:
-    used = _used(report.vocabulary)
-    sizes = np.array(report.vocabulary.sizes)
+    used, sizes = _used(report.vocabulary), _sizes(report.vocabulary)
     return engineering.dashboard(
         engineering.EngineeringPicture(
             boxes=_boxes(tokenizer),
@@ -68,7 +67,7 @@ def _engineering(tokenizer: Tokenizer, report: Report, curves: Mapping[str, np.n
                 panel: {name: curves[name] for name in names} for panel, names in PANELS.items()
             },
             categories=tokenizer.categories,
-            levels=tuple(f"level {level}\n(K = {size})" for level, size in enumerate(sizes)),
+            levels=tuple(map(str, range(sizes.shape[1]))),
             utilization=used / sizes,
             used=used,
             reconstruction=_column(report, "tokenizer"),
@@ -83,8 +82,9 @@ def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
     kept, config = tokenizer.cleaner.kept, tokenizer.config
     raw = sum(len(tokenizer.cleaner.family(family).names) for family in FAMILIES)
     columns = sum(len(names) for names in kept.values())
-    groups, levels = len(tokenizer.categories), config.num_levels
-    codes = ", ".join(str(size) for size in config.codebook_sizes)
+    groups, depths = len(tokenizer.categories), tokenizer.quantizer.levels
+    codes = ", ".join(str(size) for size in sorted(set(tokenizer.quantizer.sizes)))
+    levels = f"{min(depths)} to {max(depths)}" if min(depths) < max(depths) else f"{max(depths)}"
     parameters = sum(p.numel() for p in tokenizer.parameters())
     return (
         engineering.Box(name="features", size=f"{raw} columns\n{tokenizer.num_steps} steps"),
@@ -93,16 +93,24 @@ def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
             name="encoders", size=f"{groups} categories\nwidth {config.group_embedding_dim}"
         ),
         engineering.Box(name="quantizer", size=f"{levels} levels of\n{codes} codes"),
-        engineering.Box(name="tokens", size=f"{groups * levels} tokens\n{tokenizer.bits:.0f} bits"),
+        engineering.Box(name="tokens", size=f"{sum(depths)} tokens\n{tokenizer.bits:.0f} bits"),
         engineering.Box(name="tokenizer", size=f"{parameters} parameters\nin all"),
     )
 
 
 def _used(vocabulary: Vocabulary) -> Int[np.ndarray, "G L"]:
-    """Codes that at least one operator of the set uses."""
+    """Codes that at least one operator of the set uses; 0 where there is no such level."""
     tokens = vocabulary.own.tokens[vocabulary.target.exists.any(1)]
-    counts = np.array([len(np.unique(token)) for token in tokens.T])
-    return counts.reshape(-1, len(vocabulary.sizes))
+    exists = np.isfinite(_sizes(vocabulary))
+    used = np.zeros(exists.shape, dtype=np.int64)
+    used[exists] = [len(np.unique(token)) for token in tokens.T]
+    return used
+
+
+def _sizes(vocabulary: Vocabulary) -> Float[np.ndarray, "G L"]:
+    """Codes of each level of each category; NaN where there is no such level."""
+    depth = max(map(len, vocabulary.sizes))
+    return np.array([[*levels, *[np.nan] * (depth - len(levels))] for levels in vocabulary.sizes])
 
 
 def _column(report: Report, name: str) -> np.ndarray:

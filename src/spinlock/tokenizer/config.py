@@ -1,6 +1,6 @@
 """What an experiment may change about the tokenizer; section `train_vqvae` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -50,7 +50,8 @@ class Config:
     field_dim: Size  # learned dimensions of u0
     decoder_hidden_dim: Size  # of the non-linear path that joins the categories of a block
     temporal_bins: Size  # equal windows of time in the target of a TEMPORAL column
-    num_levels: Size  # L, residual levels, coarse to fine
+    levels: Literal["uniform", "allocated"]  # the same for all categories, or by gain
+    num_levels: Size  # residual levels, coarse to fine; if allocated, the mean over categories
     codebook_size: Size | tuple[Size, ...]  # K, codes per level
     latent_dim: Size | tuple[Size, ...]  # width of the codes per level
     search_width: Size  # partial sums kept while codes are chosen; 1 = level after level
@@ -76,22 +77,22 @@ class Config:
                 raise ValueError(
                     f"{name}: allowed one number or {self.num_levels} (num_levels), got {value}"
                 )
-        if max(self.latent_dims) > self.group_embedding_dim:
+            if isinstance(value, tuple) and self.levels == "allocated":
+                raise ValueError(f"{name}: allowed one number if levels are allocated, got {value}")
+        if max(self.dims(self.num_levels)) > self.group_embedding_dim:
             raise ValueError(
                 f"latent_dim: allowed at most group_embedding_dim = {self.group_embedding_dim}, "
                 f"got {self.latent_dim}"
             )
 
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Codes of each level."""
-        return _per_level(self.codebook_size, self.num_levels)
+    def sizes(self, depth: int) -> tuple[int, ...]:
+        """Codes of each of the first levels."""
+        return _per_level(self.codebook_size, depth)
 
-    @property
-    def latent_dims(self) -> tuple[int, ...]:
-        """Width of the codes of each level."""
-        return _per_level(self.latent_dim, self.num_levels)
+    def dims(self, depth: int) -> tuple[int, ...]:
+        """Width of the codes of each of the first levels."""
+        return _per_level(self.latent_dim, depth)
 
 
-def _per_level(value: int | tuple[int, ...], num_levels: int) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,) * num_levels
+def _per_level(value: int | tuple[int, ...], depth: int) -> tuple[int, ...]:
+    return value[:depth] if isinstance(value, tuple) else (value,) * depth

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from spinlock import randomness
 from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer.quantizer import Beam, ResidualQuantizer
 
 SMALL = 0.01  # scale of the corrections beside an affine path, so that the affine path leads
 CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
-RESTARTS = 4  # of each k-means
+JITTERED_COPIES = 7  # of the training rows, for the k-means
+RESTARTS = 4  # of each k-means of the codes
 
 
 def is_bias(name: str) -> bool:
@@ -80,28 +82,54 @@ def start_codes(
         weights: of each row in each category, 0 where none of its columns exists.
         seed: root seed.
     """
-    quantizer, residual = model.quantizer, latents
-    for level, (size, dim) in enumerate(zip(quantizer.sizes, quantizer.dims, strict=True)):
-        for group, name in enumerate(model.categories):
-            rows = weights[:, group] > 0
-            points, shares = residual[rows, group].double(), weights[rows, group].double()
-            axes = principal_axes(points * shares.sqrt()[:, None], dim)
-            quantizer.down[level][group] = axes.float()
-            quantizer.up[level][group] = axes.T.float()
-            number = randomness.integer_seed(seed, f"k_means/{level}/{name}")
-            centers = k_means((points @ axes).numpy(), shares.numpy(), size, number)
-            quantizer.codes(level)[group] = torch.from_numpy(centers).float()
-        tokens = quantizer.choose(latents, level + 1)
-        residual = latents - quantizer(latents, tokens).latents
+    quantizer = model.quantizer
+    for group, levels in enumerate(quantizer.levels):
+        beam = Beam.of(latents[:, [group]])
+        for level in range(levels):
+            name = f"k_means/{level}/{model.categories[group]}"
+            place = int((quantizer.groups(level) < group).sum())
+            _start_level(
+                quantizer,
+                (level, place),
+                beam.residual[0, :, 0],
+                weights[:, group],
+                randomness.integer_seed(seed, name),
+            )
+            codes = quantizer.codes(level)[place] @ quantizer.up[level][place]
+            beam = beam.extend(codes[None], quantizer.search_width)
+    tokens = quantizer.choose(latents)
+    rows_per_step = min(model.config.batch_size, len(tokens))
     for level, size in enumerate(quantizer.sizes):
-        chosen = nn.functional.one_hot(tokens[..., level], size) * weights[..., None]
-        rows_per_step = min(model.config.batch_size, len(tokens))
+        groups = quantizer.groups(level)
+        chosen = nn.functional.one_hot(tokens[:, groups, level], size) * weights[:, groups, None]
         quantizer.counts(level).copy_(chosen.mean(0) * rows_per_step)
 
 
-def k_means(points: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
+def _start_level(
+    quantizer: ResidualQuantizer,
+    where: tuple[int, int],
+    residual: Float[Tensor, "n E"],
+    weights: Float[Tensor, " n"],
+    seed: int,
+) -> None:
+    """Fill the projections and the codebook of a level of one group."""
+    level, place = where
+    rows = weights > 0
+    points, shares = residual[rows].double(), weights[rows].double()
+    axes = principal_axes(points * shares.sqrt()[:, None], quantizer.dims[level])
+    quantizer.down[level][place] = axes.float()
+    quantizer.up[level][place] = axes.T.float()
+    centers = k_means(
+        (points @ axes).numpy(), shares.numpy(), quantizer.sizes[level], seed, RESTARTS
+    )
+    quantizer.codes(level)[place] = torch.from_numpy(centers).float()
+
+
+def k_means(
+    points: np.ndarray, weights: np.ndarray, size: int, seed: int, restarts: int
+) -> np.ndarray:
     """Centers [size, d]; where there are fewer distinct points than centers, some repeat."""
     distinct = len(np.unique(points, axis=0))
-    fit = KMeans(min(size, distinct), n_init=RESTARTS, random_state=seed, algorithm="lloyd")
+    fit = KMeans(min(size, distinct), n_init=restarts, random_state=seed, algorithm="lloyd")
     centers = fit.fit(points, sample_weight=weights).cluster_centers_
     return np.resize(centers, (size, points.shape[1]))

@@ -35,7 +35,8 @@ class Decoded:
 class Tokenizer(nn.Module):
     """Categorical hierarchical VQ-VAE with everything needed to use it on raw features.
 
-    G categories of L levels give S = G·L tokens per operator, in the order of `token_names`.
+    An operator has S tokens, one for each level of each of the G categories, in the order of
+    `token_names`. Inside, they stand in a grid [G, L], L the most levels of a category.
     A category's tokens depend on its own columns alone (and on u0 if it has INITIAL columns).
     """
 
@@ -48,6 +49,7 @@ class Tokenizer(nn.Module):
         cleaner: Cleaner,
         mapping: Mapping[str, Sequence[str]],
         config: Config,
+        levels: Sequence[int],
         channels: int,
         num_steps: int,
     ) -> None:
@@ -57,6 +59,7 @@ class Tokenizer(nn.Module):
             cleaner: fitted on the training operators.
             mapping: category name to its columns, every kept column in exactly one.
             config: section `train_vqvae`.
+            levels: of each category, see `allocation.levels`.
             channels: C of the fields.
             num_steps: T of the series; other lengths are refused.
 
@@ -68,10 +71,10 @@ class Tokenizer(nn.Module):
         self.mapping = {name: tuple(columns) for name, columns in mapping.items()}
         self.channels, self.num_steps = channels, num_steps
         self.layout = assign(self.mapping, cleaner.kept, config.temporal_bins, num_steps)
-        groups, width = len(self.categories), config.group_embedding_dim
+        groups, width, depth = len(self.categories), config.group_embedding_dim, max(levels)
         self.encoder = CategoryEncoder(self.layout, channels, config)
         self.quantizer = ResidualQuantizer(
-            groups, width, config.codebook_sizes, config.latent_dims, config.search_width
+            levels, width, config.sizes(depth), config.dims(depth), config.search_width
         )
         self.decoder = Decoder(self.layout, width, config.decoder_hidden_dim)
         self.partial = RaggedReadout(width, self.layout.sizes)
@@ -88,13 +91,21 @@ class Tokenizer(nn.Module):
     @property
     def token_names(self) -> tuple[str, ...]:
         """`category/level`, levels from coarse (0) to fine."""
-        levels = range(self.config.num_levels)
-        return tuple(f"{name}/{level}" for name in self.categories for level in levels)
+        return tuple(
+            f"{name}/{level}"
+            for name, sizes in zip(self.categories, self.sizes, strict=True)
+            for level in range(len(sizes))
+        )
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Codes of each level of each category."""
+        return tuple(self.quantizer.sizes[:levels] for levels in self.quantizer.levels)
 
     @property
     def bits(self) -> float:
         """Bits of the tokens of one operator."""
-        return self.quantizer.bits * len(self.categories)
+        return self.quantizer.bits
 
     def inputs(self, cleaned: Cleaned) -> Inputs:
         """Cleaned features as the encoders read them.
@@ -109,7 +120,7 @@ class Tokenizer(nn.Module):
         """Tokens of raw features of either view, row by row."""
         with torch.no_grad():
             latents = self.latents(self.cleaner.apply(features, smooth=False))
-            return self.quantize(latents).tokens.flatten(1)
+            return self.tokens(latents)
 
     def decode(self, tokens: Int[Tensor, "n S"]) -> Decoded:
         """Standardized columns that the tokens stand for.
@@ -117,17 +128,17 @@ class Tokenizer(nn.Module):
         Raises:
             Refusal: another number of tokens, or a token outside its codebook.
         """
-        limits = torch.tensor(self.config.codebook_sizes).repeat(len(self.categories))
+        limits = torch.tensor([size for sizes in self.sizes for size in sizes])
         fits = tokens.shape[1] == len(limits)
         if not fits or (tokens < 0).any() or (tokens >= limits).any():
             found = f"from {tokens.min()} to {tokens.max()}" if fits else list(tokens.shape)
             raise Refusal(
-                f"tokens: expected [n, {len(limits)}] below {self.config.codebook_sizes} by level, "
+                f"tokens: expected [n, {len(limits)}] below {self.quantizer.sizes} by level, "
                 f"got {found}"
             )
-        grouped = tokens.unflatten(1, (-1, self.config.num_levels))
         with torch.no_grad():
-            return self.arrange(self.decoder(self.quantizer.decode(grouped)))
+            latents = self.quantizer.decode(self.quantizer.grid(tokens))
+            return self.arrange(self.decoder(latents))
 
     def arrange(self, cells: Float[Tensor, "n Q"]) -> Decoded:
         """Cells in the layout's order as columns by family."""
@@ -148,6 +159,10 @@ class Tokenizer(nn.Module):
     def quantize(self, latents: Float[Tensor, "n G E"]) -> Quantized:
         """Quantized latents (straight-through gradient), tokens [n, G, L], commitment."""
         return self.quantizer(latents)
+
+    def tokens(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n S"]:
+        """Tokens of latents, in the order of `token_names`."""
+        return self.quantizer.flat(self.quantize(latents).tokens)
 
     def code_distance(
         self, latents: Float[Tensor, "n G E"], tokens: Int[Tensor, "n G L"] | None = None
@@ -185,6 +200,7 @@ class Tokenizer(nn.Module):
             "cleaner": self.cleaner.state(),
             "categories": {name: list(columns) for name, columns in self.mapping.items()},
             "config": asdict(self.config),
+            "levels": list(self.quantizer.levels),
             "channels": self.channels,
             "num_steps": self.num_steps,
             "weights": {name: value.clone() for name, value in self.state_dict().items()},
@@ -222,6 +238,7 @@ def load(path: Path | str) -> Tokenizer:
         Cleaner.from_state(found["cleaner"]),
         found["categories"],
         params.parse("config", found, Config, path),
+        found["levels"],
         found["channels"],
         found["num_steps"],
     )

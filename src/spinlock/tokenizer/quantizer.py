@@ -17,35 +17,81 @@ class Quantized:
     """What the quantizer says of some latents."""
 
     latents: Float[Tensor, "n G E"]  # sum of the levels; straight-through gradient
-    tokens: Int[Tensor, "n G L"]
-    projected: tuple[Float[Tensor, "n G d"], ...]  # residual of each level before its codes
+    tokens: Int[Tensor, "n G L"]  # 0 where a group has no such level
+    projected: tuple[Float[Tensor, "n g d"], ...]  # residual of each level before its codes
     commitment: Float[Tensor, "n G"]  # mean over levels of the squared distance to the code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beam:
+    """The best partial sums of codes for n points of G groups, the best first."""
+
+    residual: Float[Tensor, "G n beam E"]  # point minus sum
+    cost: Float[Tensor, "G n beam"]  # its square, less that of the point
+    tokens: Int[Tensor, "G n beam l"]
+
+    @classmethod
+    def of(cls, points: Float[Tensor, "n G E"]) -> "Beam":
+        """No code chosen yet."""
+        residual = points.transpose(0, 1)[:, :, None]
+        cost = residual.new_zeros(residual.shape[:3])
+        empty = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
+        return cls(residual=residual, cost=cost, tokens=empty)
+
+    def take(self, groups: Int[Tensor, " g"]) -> "Beam":
+        """Some of the groups."""
+        return Beam(
+            residual=self.residual[groups], cost=self.cost[groups], tokens=self.tokens[groups]
+        )
+
+    def extend(self, codes: Float[Tensor, "G K E"], width: int) -> "Beam":
+        r"""Add every code to every sum, and keep the `width` best.
+
+        From a residual r the squared distance grows by $\|c_k\|^2 - 2 \langle r, c_k\rangle$:
+        one batched product.
+        """
+        half = codes.square().sum(-1)[:, None] / 2  # [G, 1, K]
+        gain = torch.baddbmm(half, self.residual.flatten(1, 2), codes.mT, alpha=-1)
+        total = (self.cost[..., None] + gain.unflatten(1, self.cost.shape[1:])).flatten(2)
+        cost, least = total.topk(min(width, total.shape[-1]), largest=False)
+        parent, code = least // codes.shape[1], least % codes.shape[1]
+        chosen = look_up(codes, code.permute(1, 2, 0)).permute(2, 0, 1, 3)
+        return Beam(
+            residual=_descend(self.residual, parent) - chosen,
+            cost=cost,
+            tokens=torch.cat([_descend(self.tokens, parent), code[..., None]], -1),
+        )
+
+
 def search(
-    points: Float[Tensor, "n G E"], codebooks: Sequence[Float[Tensor, "G K E"]], width: int
+    points: Float[Tensor, "n G E"],
+    codebooks: Sequence[Float[Tensor, "g K E"]],
+    groups: Sequence[Int[Tensor, " g"]],
+    width: int,
 ) -> Int[Tensor, "n G L"]:
-    r"""Choose one code per level so that their sum is near the point; all groups at once.
+    """Choose one code per level so that their sum is near the point; all groups at once.
 
     Level after level, each of the `width` best partial sums is extended by every code, and the
     best sums are kept (a beam search, as in Babenko and Lempitsky 2014); with width 1 each level
-    takes the code nearest to the residual. From a residual r the squared distance grows by
-    $\|c_k\|^2 - 2 \langle r, c_k\rangle$: one batched product per level.
+    takes the code nearest to the residual.
+
+    Args:
+        points: what to approximate.
+        codebooks: of each level, for the groups that have it.
+        groups: which those are, in increasing order; from level to level none is added.
+        width: partial sums kept.
+
+    Returns:
+        Tokens; 0 where a group has no such level.
     """
-    residual = points.transpose(0, 1)[:, :, None]  # [G, n, beam, E]
-    cost = residual.new_zeros(residual.shape[:3])
-    tokens = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
-    for codes in codebooks:
-        half = codes.square().sum(-1)[:, None] / 2  # [G, 1, K]
-        gain = torch.baddbmm(half, residual.flatten(1, 2), codes.mT, alpha=-1)
-        total = (cost[..., None] + gain.unflatten(1, cost.shape[1:])).flatten(2)
-        cost, best = total.topk(min(width, total.shape[-1]), largest=False)
-        parent, code = best // codes.shape[1], best % codes.shape[1]
-        tokens = torch.cat([_descend(tokens, parent), code[..., None]], -1)
-        residual = _descend(residual, parent) - look_up(codes, code.permute(1, 2, 0)).permute(
-            2, 0, 1, 3
-        )
-    return tokens[:, :, 0].transpose(0, 1)
+    beam, active = Beam.of(points), torch.arange(points.shape[1], device=points.device)
+    best = torch.zeros(*points.shape[:2], len(codebooks), dtype=torch.int64, device=points.device)
+    for level, (codes, members) in enumerate(zip(codebooks, groups, strict=True)):
+        if len(members) < len(active):
+            beam, active = beam.take(torch.searchsorted(active, members)), members
+        beam = beam.extend(codes, width)
+        best[:, active, : level + 1] = beam.tokens[:, :, 0].transpose(0, 1)
+    return best
 
 
 def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float[Tensor, "*n G d"]:
@@ -54,7 +100,7 @@ def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float
 
 
 class ResidualQuantizer(nn.Module):
-    r"""L levels, coarse to fine, each with a down- and an up-projection per group.
+    r"""Up to L levels, coarse to fine; each group that has one has projections down and up there.
 
     $r_0 = z$; $x_l = r_l P_l$; $q_l$ the chosen code; $r_{l+1} = r_l - q_l U_l$;
     $\hat z = \sum_l q_l U_l$, and `search` chooses the codes so that it is near z.
@@ -63,32 +109,67 @@ class ResidualQuantizer(nn.Module):
     (van den Oord et al. 2017, appendix A.1); they are buffers.
     """
 
+    exists: Tensor  # which of the L levels each group has, bool [G, L]
+
     def __init__(
         self,
-        num_groups: int,
+        levels: Sequence[int],
         width: int,
         sizes: tuple[int, ...],
         dims: tuple[int, ...],
         search_width: int,
     ) -> None:
+        """Build with all weights and codes zero.
+
+        Args:
+            levels: of each group, at least 1 and at most L.
+            width: E of the latents.
+            sizes: K of each of the L levels.
+            dims: width of the codes of each level.
+            search_width: see `search`.
+        """
         super().__init__()
-        self.sizes, self.dims, self.search_width = sizes, dims, search_width
-        self.down = nn.ParameterList(torch.zeros(num_groups, width, d) for d in dims)
-        self.up = nn.ParameterList(torch.zeros(num_groups, d, width) for d in dims)
-        for level, (size, dim) in enumerate(zip(sizes, dims, strict=True)):
-            self.register_buffer(f"codes_{level}", torch.zeros(num_groups, size, dim))
-            self.register_buffer(f"counts_{level}", torch.zeros(num_groups, size))
+        self.levels, self.sizes, self.dims = tuple(levels), sizes, dims
+        self.search_width = search_width
+        depth, counts = torch.arange(len(sizes)), torch.tensor(self.levels)
+        self.register_buffer("exists", depth < counts[:, None], persistent=False)  # [G, L]
+        numbers = [int(column.sum()) for column in self.exists.T]
+        self.down = nn.ParameterList(
+            torch.zeros(n, width, d) for n, d in zip(numbers, dims, strict=True)
+        )
+        self.up = nn.ParameterList(
+            torch.zeros(n, d, width) for n, d in zip(numbers, dims, strict=True)
+        )
+        for level, (n, size, dim) in enumerate(zip(numbers, sizes, dims, strict=True)):
+            members = self.exists[:, level].nonzero()[:, 0]
+            self.register_buffer(f"groups_{level}", members, persistent=False)
+            self.register_buffer(f"codes_{level}", torch.zeros(n, size, dim))
+            self.register_buffer(f"counts_{level}", torch.zeros(n, size))
 
     @property
     def bits(self) -> float:
-        """Bits of the tokens of one group."""
-        return sum(math.log2(size) for size in self.sizes)
+        """Bits of the tokens of all groups."""
+        return sum(math.log2(size) for levels in self.levels for size in self.sizes[:levels])
 
-    def codes(self, level: int) -> Float[Tensor, "G K d"]:
+    def groups(self, level: int) -> Int[Tensor, " g"]:
+        """The groups that have a level."""
+        return self.get_buffer(f"groups_{level}")
+
+    def flat(self, tokens: Int[Tensor, "n G L"]) -> Int[Tensor, "n S"]:
+        """The tokens that exist, group after group."""
+        return tokens[:, self.exists]
+
+    def grid(self, tokens: Int[Tensor, "n S"]) -> Int[Tensor, "n G L"]:
+        """The inverse of `flat`; 0 where a group has no such level."""
+        grid = tokens.new_zeros(len(tokens), *self.exists.shape)
+        grid[:, self.exists] = tokens
+        return grid
+
+    def codes(self, level: int) -> Float[Tensor, "g K d"]:
         """The codebooks of a level."""
         return self.get_buffer(f"codes_{level}")
 
-    def counts(self, level: int) -> Float[Tensor, "G K"]:
+    def counts(self, level: int) -> Float[Tensor, "g K"]:
         """Moving average of the rows per step that chose each code."""
         return self.get_buffer(f"counts_{level}")
 
@@ -97,36 +178,42 @@ class ResidualQuantizer(nn.Module):
     ) -> Quantized:
         """Quantize; with `tokens`, by these codes instead of the nearest."""
         if tokens is None:
-            tokens = self.choose(latents, len(self.sizes))
+            tokens = self.choose(latents)
         residual, total = latents, torch.zeros_like(latents)
-        projected, distances = [], []
-        for level in range(tokens.shape[-1]):
-            point = _grouped(residual, self.down[level])
-            code = look_up(self.codes(level), tokens[..., level])
+        projected, distance = [], latents.new_zeros(latents.shape[:2])
+        for level in range(len(self.sizes)):
+            groups = self.groups(level)
+            point = _grouped(residual.index_select(1, groups), self.down[level])
+            code = look_up(self.codes(level), tokens[:, groups, level])
             part = _grouped(point + (code - point).detach(), self.up[level])
-            residual, total = residual - part, total + part
+            residual = residual.index_add(1, groups, part, alpha=-1)
+            total = total.index_add(1, groups, part)
             projected.append(point)
-            distances.append((point - code).square().sum(-1))
+            distance = distance.index_add(1, groups, (point - code).square().sum(-1))
         return Quantized(
             latents=total,
             tokens=tokens,
             projected=tuple(projected),
-            commitment=torch.stack(distances, -1).mean(-1),
+            commitment=distance / self.exists.sum(1),
         )
 
     @torch.no_grad()
-    def choose(self, latents: Float[Tensor, "n G E"], levels: int) -> Int[Tensor, "n G levels"]:
-        """Tokens of some latents by the first levels."""
-        codebooks = [torch.bmm(self.codes(level), self.up[level]) for level in range(levels)]
-        return search(latents, codebooks, self.search_width)
+    def choose(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n G L"]:
+        """Tokens of some latents."""
+        levels = range(len(self.sizes))
+        codebooks = [torch.bmm(self.codes(level), self.up[level]) for level in levels]
+        groups = [self.groups(level) for level in levels]
+        return search(latents, codebooks, groups, self.search_width)
 
     def decode(self, tokens: Int[Tensor, "n G L"]) -> Float[Tensor, "n G E"]:
         """The latents that the tokens stand for."""
-        parts = (
-            _grouped(look_up(self.codes(level), tokens[..., level]), self.up[level])
-            for level in range(len(self.sizes))
-        )
-        return torch.stack(list(parts)).sum(0)
+        width = self.up[0].shape[-1]
+        total = self.up[0].new_zeros(*tokens.shape[:2], width)
+        for level in range(len(self.sizes)):
+            groups = self.groups(level)
+            codes = look_up(self.codes(level), tokens[:, groups, level])
+            total = total.index_add(1, groups, _grouped(codes, self.up[level]))
+        return total
 
     @torch.no_grad()
     def follow(self, quantized: Quantized, weights: Float[Tensor, "n G"], decay: float) -> None:
@@ -136,9 +223,9 @@ class ResidualQuantizer(nn.Module):
         with the new $N_k$, which is the moving average of sums over the moving average of counts.
         """
         for level, point in enumerate(quantized.projected):
-            codes, counts = self.codes(level), self.counts(level)
-            chosen = nn.functional.one_hot(quantized.tokens[..., level], self.sizes[level])
-            chosen = (chosen * weights[..., None]).permute(1, 2, 0)  # [G, K, n]
+            codes, counts, groups = self.codes(level), self.counts(level), self.groups(level)
+            chosen = nn.functional.one_hot(quantized.tokens[:, groups, level], self.sizes[level])
+            chosen = (chosen * weights[:, groups, None]).permute(1, 2, 0)  # [g, K, n]
             count = chosen.sum(-1)
             counts.lerp_(count, 1 - decay)
             pull = chosen @ point.transpose(0, 1) - count[..., None] * codes
@@ -161,8 +248,9 @@ class ResidualQuantizer(nn.Module):
         moved = 0
         for level, point in enumerate(quantized.projected):
             codes, counts = self.codes(level), self.counts(level)
+            shares = weights[:, self.groups(level)]
             for group, code in (counts < below).nonzero().tolist():
-                rows = weights[:, group].nonzero()[:, 0]
+                rows = shares[:, group].nonzero()[:, 0]
                 if len(rows):
                     codes[group, code] = point[rows[int(rng.integers(len(rows)))], group]
                     counts[group, code] = below

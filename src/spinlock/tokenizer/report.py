@@ -51,7 +51,7 @@ def validation_examples(model: Tokenizer, source: CleanSet) -> Examples:
 @torch.no_grad()
 def encode(model: Tokenizer, source: CleanSet) -> Tokens:
     """Tokens of all operators."""
-    found = model.quantize(model.latents(source.aggregated)).tokens.flatten(1).numpy()
+    found = model.tokens(model.latents(source.aggregated)).numpy()
     tokens = np.where(source.metadata.valid[:, None], found, NONE).astype(np.int32)
     return Tokens(tokens=tokens, names=model.token_names, metadata=source.metadata)
 
@@ -94,8 +94,7 @@ def metrics(
 
 def _used(model: Tokenizer, tokens: Tokens) -> list[torch.Tensor]:
     rows = torch.from_numpy(tokens.tokens[tokens.metadata.rows("train")]).long()
-    levels = model.config.num_levels
-    return scores.counts(rows.unflatten(1, (-1, levels)), model.config.codebook_sizes)
+    return scores.counts(rows, model.sizes)
 
 
 def write(path: Path, tokens: Tokens, provenance: object) -> None:

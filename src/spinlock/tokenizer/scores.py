@@ -1,5 +1,7 @@
 """Scores of a tokenizer; evaluation uses the same functions."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from scipy.stats import spearmanr
@@ -69,15 +71,15 @@ def topographic_similarity(
     return float(spearmanr(before.numpy(), after.numpy()).statistic)
 
 
-def counts(tokens: Int[Tensor, "n G L"], sizes: tuple[int, ...]) -> list[Int[Tensor, "G K"]]:
-    """How many rows chose each code, by level."""
+def counts(tokens: Int[Tensor, "n S"], sizes: Sequence[Sequence[int]]) -> list[Int[Tensor, " K"]]:
+    """How many rows chose each code, by token; `sizes` are the codes by category and level."""
+    flat = [size for levels in sizes for size in levels]
     return [
-        torch.nn.functional.one_hot(tokens[..., level], size).sum(0)
-        for level, size in enumerate(sizes)
+        torch.bincount(token, minlength=size) for token, size in zip(tokens.T, flat, strict=True)
     ]
 
 
-def utilization(used: list[Int[Tensor, "G K"]]) -> float:
+def utilization(used: list[Int[Tensor, " K"]]) -> float:
     """Share of all codes that at least one row chose, in [0, 1].
 
     Bad case: 1 / K if every row has the same token.
@@ -85,7 +87,7 @@ def utilization(used: list[Int[Tensor, "G K"]]) -> float:
     return sum(int((c > 0).sum()) for c in used) / sum(c.numel() for c in used)
 
 
-def perplexity(used: list[Int[Tensor, "G K"]], normalized: bool) -> float:
+def perplexity(used: list[Int[Tensor, " K"]], normalized: bool) -> float:
     """Mean over codebooks of exp(entropy of the tokens in nats): codes in use, in [1, K].
 
     Normalized: divided by the size of the codebook, at most 1. Bad case: 1 (or 1 / K) if every
@@ -93,10 +95,10 @@ def perplexity(used: list[Int[Tensor, "G K"]], normalized: bool) -> float:
     """
     values = []
     for count in used:
-        share = count.double() / count.sum(-1, keepdim=True).clamp_min(1)
-        value = torch.special.entr(share).sum(-1).exp()
-        values.append(value / count.shape[-1] if normalized else value)
-    return float(torch.cat(values).mean())
+        share = count.double() / count.sum().clamp_min(1)
+        value = torch.special.entr(share).sum().exp()
+        values.append(value / len(count) if normalized else value)
+    return float(torch.stack(values).mean())
 
 
 def joint(latents: Float[Tensor, "n G E"], layout: Layout) -> Float[Tensor, "n d"]:

@@ -18,8 +18,6 @@ from spinlock.tokenizer.model import Tokenizer
 KIND = "train_vqvae"
 SAVE_EVERY = 10  # epochs between two checkpoints of a run; how often cannot change a result
 
-JITTERED_COPIES = 7  # of the training rows, for the k-means
-
 SLOW = ("encoder.", "quantizer.")  # what moves the latents under the codes
 
 Record = dict[str, float]
@@ -129,7 +127,7 @@ class _Run:
         """K-means on all rows as they are, and as they are jittered."""
         rng = randomness.stream(self.seed, "tokenizer/start")
         everyone = torch.arange(self.train.num_operators)
-        copies = JITTERED_COPIES if self.config.jitter else 0
+        copies = initialization.JITTERED_COPIES if self.config.jitter else 0
         sets = [self.train, *(self._jittered(everyone, rng) for _ in range(copies))]
         latents = torch.cat([self.model.encoder(part.inputs) for part in sets])
         weights = self.train.groups.repeat(len(sets), 1)
@@ -151,14 +149,14 @@ class _Run:
             quantizer.follow(codes, batch.groups, self.config.ema_decay)
             if self.config.reset_below:
                 quantizer.reset(codes, batch.groups, self.config.reset_below, rng)
-            used.append(codes.tokens[:: batch.views])
+            used.append(quantizer.flat(codes.tokens[:: batch.views]))
 
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
         record = validation_scores(self.model, self.validation, self.all_pairs, quantized)
         record |= {"utilization": 0.0, "perplexity": 0.0}
         if used:
-            codes = scores.counts(torch.cat(used), self.config.codebook_sizes)
+            codes = scores.counts(torch.cat(used), self.model.sizes)
             record["utilization"] = scores.utilization(codes)
             record["perplexity"] = scores.perplexity(codes, normalized=False)
         return record
