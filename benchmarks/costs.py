@@ -86,7 +86,7 @@ def measure(profile: Profile) -> Parts:
 def operator_cost(operators: Operators, config: Any) -> tuple[float, float]:
     """Seconds to build an operator and for a step of it: their means over the space.
 
-    The middle operator of each stratum stands for it, scaled by its number of weights.
+    The middle operator of each stratum, by number of weights, stands for it.
     """
     sizes = np.array([num_parameters(operators, theta) for theta in operators.theta])
     types = np.array([theta.operator_type for theta in operators.theta])
@@ -99,7 +99,7 @@ def operator_cost(operators: Operators, config: Any) -> tuple[float, float]:
             for steps in STEPS
         )
         one = (long - short) / (STEPS[1] - STEPS[0])
-        share = len(rows) / len(operators) * sizes[rows].mean() / sizes[middle]
+        share = len(rows) / len(operators)
         step += share * one
         setup += share * max(short - one, 0.0)
     return setup, step
