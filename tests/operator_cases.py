@@ -110,6 +110,39 @@ def variety_u_afno() -> Operators:
     )
 
 
+# changes of one parameter that act on operators of both types as they are by default
+CHANGES = [
+    {"base_channels": 5},
+    {"activation": "relu"},
+    {"activation": "silu"},
+    {"activation": "tanh"},
+    {"dropout_rate": 0.1},
+    {"normalization": "none"},
+    {"normalization": "layer"},
+    {"noise_type": "laplace"},
+    {"noise_type": "multiplicative"},
+    {"noise_scale": 0.2},
+    {"noise_schedule": "annealing"},
+    {"noise_schedule": "periodic"},
+    {"spatial_correlation": 0.2},
+    {"update_policy": "autoregressive"},
+    {"update_policy": "residual"},
+    {"alpha": 0.6},
+]
+# parameters that act where another one switches them on, and two values of each
+SWITCHED = [
+    ({"update_policy": "residual"}, "dt", (0.01, 0.02)),
+    ({"noise_schedule": "periodic"}, "schedule_period", (50.0, 100.0)),
+]
+# what may be asked of intermediate features, of two levels, and the names that come
+PLACES = [
+    ("bottleneck", None, {"bottleneck"}),
+    ("skips", None, {"skip_0", "skip_1"}),
+    ("skips", (1,), {"skip_1"}),
+    ("all", (0,), {"bottleneck", "skip_0"}),
+]
+
+
 def record_streams(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int, int]]:
     """A list that grows by (purpose, operator, realization, step) of every stream used."""
     used = []

@@ -2,33 +2,21 @@
 
 import errno
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from disk_cases import no_file_larger_than
 from spinlock import artifacts, disk
 from spinlock.refusals import Refusal
 
 VALUES = np.random.default_rng(0).random((40, 30, 40))
-
-
-@contextmanager
-def no_file_larger_than(size):
-    """As a full disk does, let a write end in the midst of a file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_hdf5(path):

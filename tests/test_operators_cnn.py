@@ -7,11 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_cases import THETA, roll_out, table, theta, variety
-from spinlock.operators import blocks, cnn, draws, weights
+from operator_cases import (
+    CHANGES,
+    SWITCHED,
+    THETA,
+    record_streams,
+    roll_out,
+    table,
+    theta,
+    variety,
+)
+from spinlock.operators import blocks, cnn, weights
 from spinlock.operators.build import build
-from spinlock.randomness import stream
-from spinlock.rollout import engine
 
 ROWS = range(len(variety()))
 
@@ -105,25 +112,10 @@ def test_nothing_is_drawn_for_a_dropout_rate_of_zero():
     assert build(table(theta(dropout_rate=0.0)), 0, "float32").chance.at(1, 1, 2, 0).masks == ()
 
 
-CHANGES = [
-    {"num_layers": 4},
-    {"base_channels": 5},
-    {"kernel_size": 5},
-    {"activation": "relu"},
-    {"activation": "silu"},
-    {"activation": "tanh"},
-    {"dropout_rate": 0.1},
-    {"normalization": "none"},
-    {"normalization": "layer"},
-    {"noise_scale": 0.2},
-    {"spatial_correlation": 0.2},
-    {"update_policy": "autoregressive"},
-    {"update_policy": "residual"},
-    {"alpha": 0.6},
-]
+OWN_CHANGES = [{"num_layers": 4}, {"kernel_size": 5}]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("change", OWN_CHANGES + CHANGES, ids=str)
 def test_changing_one_parameter_alone_changes_the_rollout(change):
     operators = table(theta(), theta(**change), ids=torch.zeros(2, dtype=torch.int64).numpy())
     first, second = (roll_out(operators, row, 64, 2, 1e3) for row in (0, 1))
@@ -131,11 +123,14 @@ def test_changing_one_parameter_alone_changes_the_rollout(change):
     assert (first.u - second.u).abs().mean() > 1e-3
 
 
-def test_dt_acts_on_residual_operators():
-    rows = [theta(update_policy="residual", dt=dt) for dt in (0.01, 0.02)]
-    operators = table(*rows, ids=torch.zeros(2, dtype=torch.int64).numpy())
-    first, second = (roll_out(operators, row, 64, 2, 1e3) for row in (0, 1))
-    assert (first.u - second.u).abs().mean() > 1e-3
+@pytest.mark.parametrize(("switch", "name", "values"), SWITCHED)
+def test_a_switched_parameter_acts_where_it_is_switched_on(switch, name, values):
+    same = torch.zeros(2, dtype=torch.int64).numpy()
+    for switched, acts in ((switch, True), ({}, False)):
+        rows = [theta(**switched, **{name: value}) for value in values]
+        first, second = (roll_out(table(*rows, ids=same), row, 64, 2, 1e3) for row in (0, 1))
+        assert ((first.u - second.u).abs().mean() > 1e-3) == acts
+        assert torch.equal(first.u, second.u) != acts
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -166,24 +161,7 @@ def test_every_weight_is_reached(row):
 
 
 def test_no_stream_serves_two_purposes(monkeypatch):
-    used = []
-
-    def recorded(seed, purpose, operator=-1, realization=0, step=0):
-        used.append((purpose, operator, realization, step))
-        return stream(seed, purpose, operator, realization, step)
-
-    class Recorded(draws.Streams):
-        def __init__(self, seed, purpose, operator):
-            super().__init__(seed, purpose, operator)
-            self.place = (purpose, operator)
-
-        def at(self, realization, step):
-            used.append((*self.place, realization, step))
-            return super().at(realization, step)
-
-    monkeypatch.setattr(draws, "Streams", Recorded)
-    for module in (weights, engine):
-        monkeypatch.setattr(module, "stream", recorded)
+    used = record_streams(monkeypatch)
     weights.basis.cache_clear()
     operators = table(THETA, THETA)
     for row in (0, 1):

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operator_cases import (
+    CHANGES,
     DIMENSIONS,
+    PLACES,
+    SWITCHED,
     THETA,
     record_streams,
     roll_out,
@@ -99,44 +102,22 @@ def test_every_layer_matters(normalization):
         assert change > 0.02, name
 
 
-CHANGES = [
-    {"base_channels": 5},
+OWN_CHANGES = [
     {"encoder_levels": 2},
     {"mode_share": 0.25},
     {"afno_blocks": 3},
     {"blocks_per_level": 2},
-    {"activation": "relu"},
-    {"activation": "silu"},
-    {"activation": "tanh"},
-    {"dropout_rate": 0.1},
-    {"normalization": "none"},
-    {"normalization": "layer"},
-    {"noise_type": "laplace"},
-    {"noise_type": "multiplicative"},
-    {"noise_scale": 0.2},
-    {"noise_schedule": "annealing"},
-    {"noise_schedule": "periodic"},
-    {"spatial_correlation": 0.2},
-    {"update_policy": "autoregressive"},
-    {"update_policy": "residual"},
-    {"alpha": 0.6},
 ]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("change", OWN_CHANGES + CHANGES, ids=str)
 def test_changing_one_parameter_alone_changes_the_rollout(change):
     first, second = pair(u_theta(), u_theta(**change))
     assert torch.equal(first.u0, second.u0)
     assert (first.u - second.u).abs().mean() > 1e-3
 
 
-@pytest.mark.parametrize(
-    ("switch", "name", "values"),
-    [
-        ({"update_policy": "residual"}, "dt", (0.01, 0.02)),
-        ({"noise_schedule": "periodic"}, "schedule_period", (50.0, 100.0)),
-    ],
-)
+@pytest.mark.parametrize(("switch", "name", "values"), SWITCHED)
 def test_a_switched_parameter_acts_where_it_is_switched_on(switch, name, values):
     first, second = pair(*(u_theta(**switch, **{name: value}) for value in values))
     assert (first.u - second.u).abs().mean() > 1e-3
@@ -295,15 +276,7 @@ def test_dropout_acts_on_every_block_and_drops_whole_channels():
     assert tuple(mask.shape for mask in masks) == tuple((3, w, 1, 1) for w in hidden.masked)
 
 
-@pytest.mark.parametrize(
-    ("extract_from", "levels", "names"),
-    [
-        ("bottleneck", None, {"bottleneck"}),
-        ("skips", None, {"skip_0", "skip_1"}),
-        ("skips", (1,), {"skip_1"}),
-        ("all", (0,), {"bottleneck", "skip_0"}),
-    ],
-)
+@pytest.mark.parametrize(("extract_from", "levels", "names"), PLACES)
 def test_intermediate_features_have_the_sizes_of_their_levels(extract_from, levels, names):
     operator = build(table(u_theta(encoder_levels=2)), 0, "float32")
     found = operator.hidden.intermediate_features(field(2, 3, 8, 8), extract_from, levels)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operator_cases import PLACES
 from spinlock.operators.conditioned import Conv, Norm
 from spinlock.operators.periodic import drop_channels, upsample, wrap
 from spinlock.operators.u_afno import UAFNO, AFNOBlock, Shape
@@ -156,15 +157,7 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     assert torch.equal(drop_channels(x, 0.25, None), x)
 
 
-@pytest.mark.parametrize(
-    ("extract_from", "levels", "names"),
-    [
-        ("bottleneck", None, {"bottleneck"}),
-        ("skips", None, {"skip_0", "skip_1"}),
-        ("skips", (1,), {"skip_1"}),
-        ("all", (0,), {"bottleneck", "skip_0"}),
-    ],
-)
+@pytest.mark.parametrize(("extract_from", "levels", "names"), PLACES)
 def test_intermediate_features_have_the_sizes_of_their_levels(extract_from, levels, names):
     net = network(PLAIN)
     found = net.intermediate_features(

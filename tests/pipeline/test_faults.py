@@ -4,7 +4,6 @@ import ctypes
 import importlib.util
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from project import ROOT, Project, clone, smoke
 
+from disk_cases import no_file_larger_than
 from spinlock.refusals import Refusal
 
 pytestmark = pytest.mark.pipeline
@@ -73,16 +73,6 @@ def here(sampled, tmp_path, monkeypatch) -> Path:
     shutil.copytree(sampled, folder)
     monkeypatch.chdir(folder)
     return folder
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager
