@@ -157,6 +157,7 @@ def test_lists_are_replaced_and_sections_merged():
         ("generate:\n  steps: 1e-3", "generate.steps: expected a valid integer, got 0.001"),
         ("sample:\n  grid_size: 30", "sample.grid_size: must be a multiple of 4"),
         ("sample:\n  split: {tarin: 12}", "sample.split.tarin: unknown key, did you mean 'train'"),
+        ("runtime:\n  store: '${oc.env:HOME}'", "runtime.store=.* asks Hydra to look something up"),
     ],
 )
 def test_a_wrong_profile_is_refused_by_the_name_of_its_key(tmp_path, monkeypatch, text, said):

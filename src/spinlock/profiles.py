@@ -31,11 +31,14 @@ def load(name: str) -> dict[str, object]:
     """What a profile changes, once it is known to be right together with params.yaml.
 
     Raises:
-        Refusal: there is no such profile, it names a key that does not exist, or the merged
-            parameters cannot be right; see `check.check_tree`.
+        Refusal: there is no such profile, it names a key that does not exist, it asks Hydra to look
+            something up, or the merged parameters cannot be right; see `check.check_tree`.
     """
     path = _path(name)
     overlay = params.read(path)
+    for text in overrides(overlay):
+        if "${" in text:
+            raise Refusal(f"{path}: {text}: '${{' asks Hydra to look something up; say a value")
     check.check_tree(merge(params.read(params.PATH), overlay), f"{params.PATH} with {path}")
     return overlay
 
