@@ -16,13 +16,13 @@ def main(operators_path: Path, rollouts: Path, features: Path, metrics: Path) ->
     operators = table.read(operators_path)
     index = open_rollouts(rollouts)
     plan = shards.plan(operators, index, config, settings.batch_size)
-    paths = store.fill(
-        plan, shards.compute, Path(settings.store), settings.num_workers, "extract: shards"
-    )
-    described = shards.read(paths, operators)
-    files.write(features, operators, described, index, config)
-    found = report.metrics(operators, described, config)
-    artifacts.write_metrics(metrics, found)
+    folder = Path(settings.store)
+    with store.locked(folder):  # to the end: a killed `dvc` leaves its stage running
+        paths = store.fill(plan, shards.compute, folder, settings.num_workers, "extract: shards")
+        described = shards.read(paths, operators)
+        files.write(features, operators, described, index, config)
+        found = report.metrics(operators, described, config)
+        artifacts.write_metrics(metrics, found)
     return f"extract: {len(operators)} operators, {described.valid.sum()} valid -> {features}"
 
 

@@ -72,7 +72,8 @@ def plan(operators: Operators, index: Index, config: Config, batch_size: int) ->
         ]
         key = runtime.fingerprint("features", code, made_with, read, identities(piece))
         work = Work(operators=piece, folder=index.folder, config=config)
-        shards.append(Shard(key=key, work=work))
+        name = f"operators {piece.ids[0]} … {piece.ids[-1]}"
+        shards.append(Shard(key=key, work=work, name=name))
     return shards
 
 
