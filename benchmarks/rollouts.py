@@ -6,6 +6,7 @@ processes are of wall time and want two free cores.
 
 import multiprocessing
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clock import timed
-from spinlock import check, params, profiles, runtime
+from spinlock import check, params, profiles, runtime, store
 from spinlock.operators import cnn
 from spinlock.operators.build import build as build_operator
 from spinlock.operators.build import num_parameters
 from spinlock.operators.convolution import DTYPES, Precision
-from spinlock.rollout import engine, policies, stream
+from spinlock.rollout import engine, policies, shards
 from spinlock.rollout.config import Config
 from spinlock.sampling import build
 from spinlock.sampling.table import Operators
@@ -35,7 +36,7 @@ TEN = 10  # operators: the middle ones of tenths by number of weights
 REALIZATIONS = 3
 STEPS, REPETITIONS = 3, 3  # of what is timed of each operator, in turn
 PAIRS = 3  # repetitions of each comparison of processes
-SAME = 8  # times that the one operator is rolled out with which processes are compared
+SHARDS = 10  # of one operator again and again, with which processes are compared
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 PEAK_SHAPES = ((64, 7), (128, 5), (256, 3), (256, 7))  # channels, kernel
 MANY = 32  # operators of the default space
@@ -49,8 +50,12 @@ def measure(config: Config) -> Measured:
     return {
         **against_plain(ten),
         **against_plain(spread(many, TEN), "rollout/default"),
-        **processes(many, config, "rollout"),
-        **processes(ten.take([TEN - 3] * SAME), replace(config, steps=2 * STEPS), "rollout/wide"),
+        **processes(
+            many.take([MANY // 2] * (SHARDS * 4)), replace(config, shard_size=4), "rollout"
+        ),
+        **processes(
+            ten.take([TEN - 3] * SHARDS), replace(config, shard_size=1, steps=16), "rollout/wide"
+        ),
         **memory(config),
         **scaling(spread(many, 3), config),
         **counts(many, config),
@@ -195,13 +200,16 @@ def throughput(channels: int, kernel_size: int, dtype: torch.dtype) -> float:
 def processes(some: Operators, config: Config, name: str) -> Measured:
     """`…_per_second_1`, `_2`: rollouts by one process and by two; `workers2_ratio`: their ratio.
 
-    The most costly come first, so that at the end no process waits long for the other.
+    In shards, as `generate` makes them, all of equal cost, so that no process waits at the end.
     """
-    some = some.take(slice(None, None, -1))
-    spent: dict[int, list[float]] = {count: [] for count in (1, 2)}
+    plan = shards.plan(some, config)
+    ways: dict[int, store.Executor] = {1: store.sequential, 2: store.Processes(2)}
+    spent: dict[int, list[float]] = {count: [] for count in ways}
     for _ in range(PAIRS):
-        for count, found in spent.items():
-            found.append(warm(stream.replay(some, config, 0, count), len(some)))
+        for count, execute in ways.items():
+            with tempfile.TemporaryDirectory() as folder:
+                made = execute(plan, store.Task(shards.compute, Path(folder)))
+                spent[count].append(warm(made, len(plan)) / config.shard_size)
     one, two = (statistics.median(found) for found in spent.values())
     return {
         f"{name}/per_second_1": 1 / one,
@@ -210,12 +218,12 @@ def processes(some: Operators, config: Config, name: str) -> Measured:
     }
 
 
-def warm(rollouts: Iterator[object], total: int) -> float:
-    """Seconds per rollout after the first two, which wait for the processes to start."""
-    for _ in islice(rollouts, 2):
+def warm(made: Iterator[object], total: int) -> float:
+    """Seconds per shard after the first two, which wait for the processes to start."""
+    for _ in islice(made, 2):
         pass
     start = time.perf_counter()
-    for _ in rollouts:
+    for _ in made:
         pass
     return (time.perf_counter() - start) / (total - 2)
 
