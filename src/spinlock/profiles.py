@@ -36,10 +36,10 @@ def load(name: str) -> dict[str, object]:
     """
     path = _path(name)
     overlay = params.read(path)
+    check.check_tree(merge(params.read(params.PATH), overlay), f"{params.PATH} with {path}")
     for text in overrides(overlay):
         if "${" in text:
             raise Refusal(f"{path}: {text}: '${{' asks Hydra to look something up; say a value")
-    check.check_tree(merge(params.read(params.PATH), overlay), f"{params.PATH} with {path}")
     return overlay
 
 
