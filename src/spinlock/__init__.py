@@ -6,11 +6,11 @@ The public names are loaded when first used, so that a stage imports only what i
 import importlib
 
 _PUBLIC = {
-    "extract": ("spinlock.features.extract", "extract"),
+    "extract": ("spinlock.library", "extract"),
     "load_noa": ("spinlock.noa.model", "load"),
     "load_operators": ("spinlock.sampling.table", "read"),
     "load_tokenizer": ("spinlock.tokenizer.model", "load"),
-    "rollouts": ("spinlock.rollout.stream", "rollouts"),
+    "rollouts": ("spinlock.library", "rollouts"),
 }
 
 __all__ = list(_PUBLIC)

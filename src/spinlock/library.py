@@ -1,0 +1,70 @@
+"""Public functions whose last bits depend on the number of threads: on one thread, as in stages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from spinlock.features import extract as features
+from spinlock.features.summary.trajectories import Step
+from spinlock.rollout import stream
+from spinlock.rollout.config import Config
+from spinlock.rollout.engine import Rollout
+from spinlock.sampling.table import Operators
+
+
+def rollouts(
+    operators: Operators,
+    folder: Path | str | None,
+    config: Config | None = None,
+    draw: int = 0,
+    workers: int = 1,
+) -> Iterator[Rollout]:
+    """The rollouts of some operators, in their order, to the bits that `generate` stored.
+
+    Args:
+        operators: the table, or some of its rows.
+        folder: rollouts of that table, such as `data/rollouts`; read from there as far as stored,
+            and replayed with the settings of its index beyond. Without one all are replayed.
+        config: settings of the replay, `params.load("generate", Config)`; needed only without a
+            folder.
+        draw: 0 is the data; another number is another u0 and other noise, always replayed.
+        workers: processes, if anything is replayed. With more than one, a script must stand under
+            `if __name__ == "__main__":`, because each process imports it again.
+
+    Raises:
+        Refusal: a shard is missing, damaged, foreign, or was made from another table; or a worker
+            died.
+        ValueError: neither folder nor config.
+    """
+    made = stream.rollouts(operators, folder, config, draw, workers)
+    while True:
+        with one_thread():
+            rollout = next(made, None)
+        if rollout is None:
+            return
+        yield rollout
+
+
+def extract(
+    u: Float[Tensor, "*B R T C H W"], u0: Float[Tensor, "*B C H W"], step: Step | None = None
+) -> dict[str, Float[Tensor, "..."]]:
+    """The default features of some operators; see `features.extract.extract`."""
+    with one_thread():
+        return features.extract(u, u0, step)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, and leave the caller's number as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
