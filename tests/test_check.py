@@ -45,6 +45,10 @@ def _set(*keys, value):
         (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, got 16"),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (_set("sample", "ic_mix", 2, "variants", value=["sinusoid"]), "'sinusoid'"),
+        (
+            _set("sample", "ic_mix", 2, "family", value="waves"),
+            "sample.ic_mix.2.family: 'sinusoids' is of family 'sinusoids', got 'waves'",
+        ),
         (_set("runtime", "device", value="tpu"), "runtime.device: .*'cpu' or 'cuda', got"),
         (_set("runtime", "workers", value=0), "runtime.workers: .*got 0"),
     ],

@@ -174,6 +174,7 @@ def test_the_gallery_is_a_picture_that_a_seed_determines(say, tmp_path, monkeypa
         ("render 0 --mode rgb --out x.png --replay --params no.yaml", "no.yaml: not found"),
         ("render 0 --mode rgb --out x.png --steps 6", "--steps: expected ascending numbers in 0"),
         ("render 0 --mode rgb --out x.gif --frames 0", "--frames: expected 1 … 6, got 0"),
+        ("render 0 --mode rgb --out x.png --rate 5", "--rate: is for a film, and x.png is a pict"),
         ("render 0 --mode rgb --out x.gif --rate 0", "--rate: expected 1 … 50"),
         ("rollout 9", "data/operators.h5: expected an operator of 0 … 2"),
         ("rollout 0 --out x.png", "x.png: expected the name of an .h5 file"),

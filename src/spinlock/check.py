@@ -51,10 +51,20 @@ def check_tree(tree: Mapping[str, object], place: Path | str) -> None:
     parsed: dict[str, Any] = {
         name: params.parse(name, tree, schema, place) for name, schema in SECTIONS.items()
     }
-    for variant in parsed["sample"].variants:
-        families.lookup(variant)
+    _check_families(parsed["sample"], place)
     runtime.device(parsed["runtime"])
     _check_across(parsed, place)
+
+
+def _check_families(sample: sampling.Config, place: Path | str) -> None:
+    """Refuse an initial condition that does not exist, or under another family's name."""
+    for index, named in enumerate(sample.ic_mix):
+        for variant in named.variants:
+            if (family := families.family(variant)) != named.family:
+                raise Refusal(
+                    f"{place}: sample.ic_mix.{index}.family: '{variant}' is of family "
+                    f"'{family}', got '{named.family}'"
+                )
 
 
 def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:

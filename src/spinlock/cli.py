@@ -23,6 +23,7 @@ SCORECARD = Path("plots/scorecard.csv")
 OPERATORS = Path("data/operators.h5")
 ROLLOUTS = Path("data/rollouts")
 FRAMES = 8  # of a picture, unless the user says how many
+RATE = 12  # frames a second of a film, unless the user says how many
 HEADLINE_STEPS = (0, 1, 8, 32, 64)  # and the last
 
 
@@ -91,7 +92,7 @@ def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
     which = drawn.add_mutually_exclusive_group()
     which.add_argument("--steps", help="such as 0,1,8; 0 is the initial condition")
     which.add_argument("--frames", type=int, help="how many steps, spread over the rollout")
-    drawn.add_argument("--rate", type=int, default=12, help="frames a second of a film")
+    drawn.add_argument("--rate", type=int, help=f"frames a second of a film ({RATE})")
     drawn.set_defaults(answer=render)
 
 
@@ -132,13 +133,15 @@ def _describe_hdf5(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     """The kind that an HDF5 file says it is; whether that is true, `reading` checks."""
+    if not path.is_file():
+        raise Refusal(f"{path}: not found")
     try:
         with h5py.File(path, "r") as file:
             if "kind" not in file.attrs:
                 raise Refusal(f"{path}: a foreign HDF5 file")
             return str(file.attrs["kind"])
     except OSError as error:
-        raise Refusal(f"{path}: not found, not HDF5, or truncated ({error})") from None
+        raise Refusal(f"{path}: not HDF5, or truncated ({error})") from None
 
 
 def _describe_checkpoint(path: Path) -> str:
@@ -188,7 +191,10 @@ def render(options: argparse.Namespace) -> str:
     Raises:
         Refusal: an option, the operator, or a file cannot be right.
     """
-    files.check(options.out, options.rate)
+    if options.rate is not None and options.out.suffix == ".png":
+        raise Refusal(f"--rate: is for a film, and {options.out} is a picture; leave it out")
+    rate = RATE if options.rate is None else options.rate
+    files.check(options.out, rate)
     operator = source.operator(options.operators, options.operator_id)
     runtime.single_thread()  # another number of threads gives other last digits
     if options.replay:
@@ -197,7 +203,7 @@ def render(options: argparse.Namespace) -> str:
         found = source.stored(operator, options.rollouts)
     look = scene.Look(mode=options.mode, realization=options.realization, channel=options.channel)
     drawn = scene.scene(operator, found, look)
-    files.save(drawn, _steps(options, drawn.steps), options.out, options.rate)
+    files.save(drawn, _steps(options, drawn.steps), options.out, rate)
     return f"{options.out}: {drawn.title}; {drawn.fate}"
 
 

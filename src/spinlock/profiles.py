@@ -9,6 +9,7 @@ that a list of dimensions arrives whole.
 
 import argparse
 import difflib
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="all profiles and what they are for")
     listing.set_defaults(answer=_list)
 
-    show = commands.add_parser("show", help="what a profile changes")
+    show = commands.add_parser("show", help="what a profile costs and changes")
     show.add_argument("name")
     show.set_defaults(answer=_show)
 
@@ -140,7 +141,10 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    print("\n".join(overrides(load(options.name))))
+    changes = overrides(load(options.name))
+    text = _path(options.name).read_text(encoding="utf-8").splitlines()
+    head = itertools.takewhile(lambda line: line.startswith("#"), text)
+    print("\n".join([*head, *changes]))
     return 0
 
 
