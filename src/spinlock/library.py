@@ -26,20 +26,9 @@ def rollouts(
 ) -> Iterator[Rollout]:
     """The rollouts of some operators, in their order, to the bits that `generate` stored.
 
-    Args:
-        operators: the table, or some of its rows.
-        folder: rollouts of that table, such as `data/rollouts`; read from there as far as stored,
-            and replayed with the settings of its index beyond. Without one all are replayed.
-        config: settings of the replay, `params.load("generate", Config)`; needed only without a
-            folder.
-        draw: 0 is the data; another number is another u0 and other noise, always replayed.
-        workers: processes, if anything is replayed. With more than one, a script must stand under
-            `if __name__ == "__main__":`, because each process imports it again.
-
-    Raises:
-        Refusal: a shard is missing, damaged, foreign, or was made from another table; or a worker
-            died.
-        ValueError: neither folder nor config.
+    Arguments and refusals are those of `rollout.stream.rollouts`. The `config` of a replay without
+    a folder is `params.load("generate", Config)`. With more than one of `workers`, a script must
+    stand under `if __name__ == "__main__":`, because each process imports it again.
     """
     made = stream.rollouts(operators, folder, config, draw, workers)
     while True:
