@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from disk_cases import read_only
 from spinlock import pool, store
 from spinlock.refusals import Refusal
 from spinlock.store import Shard, Stored
@@ -234,9 +234,9 @@ def test_a_store_that_is_a_file_is_refused_by_name(tmp_path):
         store.fill(SHARDS, square, tmp_path / "store", 1, "squares")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; see test_faults")
 def test_a_read_only_store_is_refused_by_name(tmp_path):
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(Refusal, match="cannot be written: permission denied"):
+    with (
+        read_only(tmp_path),
+        pytest.raises(Refusal, match="cannot be written: permission denied"),
+    ):
         store.fill(SHARDS, square, tmp_path, 1, "squares")
-    tmp_path.chmod(stat.S_IRWXU)

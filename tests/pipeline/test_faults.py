@@ -1,6 +1,5 @@
 """What may befall `generate`: full disks, forbidden folders, dead workers, kills at any moment."""
 
-import ctypes
 import importlib.util
 import os
 import random
@@ -9,15 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from project import ROOT, Project, clone, smoke
 
-from disk_cases import no_file_larger_than
+from disk_cases import no_file_larger_than, read_only
 from spinlock.refusals import Refusal
 
 pytestmark = pytest.mark.pipeline
@@ -73,36 +70,6 @@ def here(sampled, tmp_path, monkeypatch) -> Path:
     shutil.copytree(sampled, folder)
     monkeypatch.chdir(folder)
     return folder
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Forbid writing there, to root too: a thread without CAP_DAC_OVERRIDE obeys the mode."""
-    folder.chmod(0o555)
-    capabilities = _capabilities(drop=1 << 1) if os.geteuid() == 0 else None
-    try:
-        yield
-    finally:
-        if capabilities is not None:
-            _set_capabilities(*capabilities)
-        folder.chmod(0o755)
-
-
-HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this thread
-
-
-def _capabilities(drop: int) -> tuple:
-    """Drop effective capabilities; those before."""
-    before, after = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
-    assert ctypes.CDLL(None).capget(HEADER, before) == 0
-    after[:] = list(before)
-    after[0] &= ~drop
-    _set_capabilities(after)
-    return (before,)
-
-
-def _set_capabilities(values: ctypes.Array) -> None:
-    assert ctypes.CDLL(None).capset(HEADER, values) == 0
 
 
 def test_a_full_disk_names_the_store_and_then_the_output(here):
