@@ -11,11 +11,11 @@ from spinlock.evaluation.codes import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Semantics:
-    """Absolute correlations over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
+    """Absolute rank correlations over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
 
     category_of: Int[np.ndarray, " D"]  # of each column
-    association: Float[np.ndarray, "D G"]  # mean |r| of a column with the others of a category
-    correlation: Float[np.ndarray, "G G"]  # mean |r| between columns of two categories
+    association: Float[np.ndarray, "D G"]  # mean |ρ| of a column with the others of a category
+    correlation: Float[np.ndarray, "G G"]  # mean |ρ| between columns of two categories
 
 
 def semantics(target: Target, num_categories: int) -> Semantics:
@@ -24,7 +24,7 @@ def semantics(target: Target, num_categories: int) -> Semantics:
     cells = np.zeros((len(target.column), num_columns))
     cells[np.arange(len(cells)), target.column] = 1
     values = target.values @ (cells / cells.sum(0))
-    similar = 1 - clustering.distances(values)
+    similar = clustering.associations(values)
     category_of = np.zeros(num_columns, dtype=np.int64)
     category_of[target.column] = target.category
     member = np.eye(num_categories)[category_of]
