@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,6 +23,7 @@ from spinlock.tokenizer.layout import FAMILIES
 NUM_FEATURES = 6  # defining features of a category
 NUM_EXEMPLARS = 3  # of a code
 NUM_REPLAYED = 256  # operators that exemplars are chosen from, if rollouts are not stored
+SAME = "the same"
 AGGREGATES = {"mean": "", "std": "spread over realizations: ", "cv": "relative spread: "}
 
 
@@ -157,11 +159,22 @@ def shown_steps(steps: int) -> tuple[int, ...]:
 def purpose(name: str) -> str:
     """What a column tells apart, as the registry of features says; empty for a foreign one."""
     family, _, _ = name.partition(".")
-    known = {column.name: column.purpose for column in names.columns(family)}
+    known = _purposes(family)
     plain, _, aggregate = name.rpartition(".")
     if family == "summary" and aggregate in AGGREGATES:
         return AGGREGATES[aggregate] + known[plain] if plain in known else ""
     return known.get(name, "")
+
+
+@cache
+def _purposes(family: str) -> dict[str, str]:
+    """By name; one that says "the same" is told with what it refers to, the last that does not."""
+    found, before = {}, ""
+    for column in names.columns(family):
+        same = column.purpose.startswith(SAME)
+        before = before if same else column.purpose
+        found[column.name] = column.purpose.replace(SAME, f"{before},", 1) if same else before
+    return found
 
 
 def _entries(vocabulary: Vocabulary, known: _Known) -> Iterable[Entry]:

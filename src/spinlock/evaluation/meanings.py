@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from spinlock.evaluation.codes import Target
 
@@ -109,7 +109,9 @@ def levels(
     found = []
     for size, token in zip(sizes, tokens.T, strict=True):
         codes, counts = np.unique(token[train], return_counts=True)
-        effect = np.stack([np.nan_to_num(mean(rest[train[token[train] == code]])) for code in codes])
+        effect = np.stack(
+            [np.nan_to_num(mean(rest[train[token[train] == code]])) for code in codes]
+        )
         table = np.zeros((size, rest.shape[1]))
         table[codes] = effect
         rest = rest - np.where((token >= 0)[:, None], table[token], 0.0)

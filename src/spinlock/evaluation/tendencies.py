@@ -35,7 +35,7 @@ class Tendency:
 
     def __str__(self) -> str:
         if self.share:
-            return f"{self.name} {self.own:.0%} (of all {self.all:.0%})"
+            return f"{self.name} {self.own:.0%} (all {self.all:.0%})"
         direction = "high" if self.score > 0 else "low"
         return f"{self.name} {direction}: {self.own:.2g} (all {self.all:.2g})"
 
@@ -60,9 +60,7 @@ def attributes(operators: Operators) -> tuple[Attribute, ...]:
     return tuple(found)
 
 
-def tendencies(
-    known: Sequence[Attribute], member: Bool[np.ndarray, " n"]
-) -> tuple[Tendency, ...]:
+def tendencies(known: Sequence[Attribute], member: Bool[np.ndarray, " n"]) -> tuple[Tendency, ...]:
     """The clearest properties of some of the n operators, the clearest first.
 
     A share is named only where it is larger than that of all: the others are its complement.
