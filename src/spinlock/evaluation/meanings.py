@@ -59,7 +59,8 @@ def defining(values: Float[np.ndarray, "n D"], count: int) -> list[tuple[int, fl
     """
     rest = values - mean(values)
     rest = np.where(np.isfinite(rest), rest, 0.0)
-    whole, chosen = np.square(rest).sum(), []
+    whole = np.square(rest).sum()
+    chosen: list[tuple[int, float]] = []
     while len(chosen) < count and np.square(rest).sum() > NEGLIGIBLE * whole:
         norm = np.square(rest).sum(0)
         able = norm > NEGLIGIBLE * whole / len(norm)

@@ -19,8 +19,8 @@ HOW = (
     "Percentages beside features: share of the category's variance that they explain, with those "
     "before. Bars: share of that variance on test operators that the first level tells (dark), and "
     "all levels (light). At the right the two common codes that are lowest and highest in the "
-    "first feature, each with the training operator nearest to its mean. Every code has a row in the "
-    "picture of its category; index.html has all tokens, the finer ones too."
+    "first feature, each with the training operator nearest to its mean. Every code has a row in "
+    "the picture of its category; index.html has all tokens, the finer ones too."
 )
 
 
