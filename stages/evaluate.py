@@ -23,11 +23,9 @@ def main(*paths: Path) -> str:
     evaluation = report.Evaluation(sources, config, settings.num_workers)
     found = evaluation.run()
     artifacts.write_metrics(metrics, tables.headlines(found.metrics))
-    artifacts.write_table(plots / "scores.csv", tables.scores(found.metrics))
     artifacts.write_table(card, scorecard.table(found.scorecard))
-    artifacts.write_table(plots / "error_curves.csv", tables.wide(found.error_curves, report.ALL))
-    artifacts.write_table(plots / "error_curves_by_policy.csv", found.error_curves)
-    artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
+    for name, rows in found.tables.items():
+        artifacts.write_table(plots / f"{name}.csv", rows)
     told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
     vocabulary_page.save(told, plots / "vocabulary")
     shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)

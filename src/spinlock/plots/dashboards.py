@@ -114,7 +114,7 @@ def _sizes(vocabulary: Vocabulary) -> Float[np.ndarray, "G L"]:
 
 
 def _column(report: Report, name: str) -> np.ndarray:
-    values = [row[name] for row in report.categories]
+    values = [row[name] for row in report.tables["reconstruction_by_category"]]
     return np.array([np.nan if value == "" else value for value in values], dtype=float)
 
 
