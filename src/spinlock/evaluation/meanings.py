@@ -109,17 +109,21 @@ def levels(
     whole = _variance(rest[test], target.weight)
     found = []
     for size, token in zip(sizes, tokens.T, strict=True):
-        codes, counts = np.unique(token[train], return_counts=True)
-        effect = np.stack(
-            [np.nan_to_num(mean(rest[train[token[train] == code]])) for code in codes]
-        )
+        codes, counts, effect = _effects(rest[train], token[train])
         table = np.zeros((size, rest.shape[1]))
         table[codes] = effect
         rest = rest - np.where((token >= 0)[:, None], table[token], 0.0)
-        left = _variance(rest[test], target.weight)
-        told = 1 - left / whole if whole > 0 else float("nan")
+        told = 1 - _variance(rest[test], target.weight) / whole if whole > 0 else float("nan")
         found.append(Level(size=size, codes=codes, counts=counts, effect=effect, told=told))
     return found
+
+
+def _effects(
+    rest: Float[np.ndarray, "n M"], token: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " u"], Int[np.ndarray, " u"], Float[np.ndarray, "u M"]]:
+    """The codes that some rows have, how many rows, and their means; 0 where nothing exists."""
+    codes, counts = np.unique(token, return_counts=True)
+    return codes, counts, np.stack([np.nan_to_num(mean(rest[token == code])) for code in codes])
 
 
 def of_category(target: Target, category: int) -> Target:

@@ -63,11 +63,9 @@ def category(entry: Entry, dictionary: Dictionary) -> Canvas:
 
 def facts(entry: Entry) -> str:
     """What a category is, in a sentence or two."""
-    told = ", ".join(f"{level.told:.0%}" for level in entry.levels[:6])
+    told = ", ".join(percent(level.told) for level in entry.levels[:6])
     more = " …" if len(entry.levels) > 6 else ""
-    levels = (
-        f"its {len(entry.levels)} levels, coarse to fine, tell" if told.count(",") else "it tells"
-    )
+    levels = f"its {len(entry.levels)} levels, coarse to fine, tell" if "," in told else "it tells"
     return (
         f"A category of {len(entry.columns)} columns; training operators use {len(entry.codes)} of "
         f"{entry.size} codes of the first level; {levels} {told}{more} of the columns' variance on "
@@ -119,7 +117,7 @@ def _row(page: Canvas, entry: Entry, code: Code, dictionary: Dictionary, top: in
 def _words(page: Canvas, code: Code, dictionary: Dictionary, top: int) -> None:
     page.write((MARGIN, top), f"code {code.code}", 18, bold=True)
     page.write((MARGIN + 110, top + 4), f"{code.count / dictionary.train:.1%}", 15)
-    lines = [f"{code.count} training operators, {code.test} test"]
+    lines = [f"operators: {code.count} training, {code.test} test"]
     for one in code.tendencies:
         lines += canvas.wrap(str(one), WORDS - 12, 12)
     page.write((MARGIN, top + 26), lines[0])
@@ -175,7 +173,7 @@ def _reach(value: float) -> float:
 
 def _finer(page: Canvas, entry: Entry, number: int, top: int) -> None:
     level = entry.levels[number]
-    told = f"{entry.levels[number - 1].told:.0%} to {level.told:.0%}"
+    told = " to ".join(percent(one.told) for one in entry.levels[number - 1 : number + 1])
     page.line((MARGIN, top + 4), (page.width - MARGIN, top + 4), RULE)
     title = f"Level {number + 1}: what its codes add, in standard deviations; raises {told}"
     page.write((MARGIN, top + 12), title, bold=True)
@@ -193,6 +191,11 @@ def _finer(page: Canvas, entry: Entry, number: int, top: int) -> None:
     for row, feature in enumerate(entry.features):
         name = canvas.fit(label(feature.name), WORDS - 8)
         page.write((MARGIN + WORDS - 8, top + 49 + LINE * row), name, anchor="ra")
+
+
+def percent(share: float) -> str:
+    """A share in percent, or a dash where there is none."""
+    return f"{share:.0%}" if np.isfinite(share) else "–"
 
 
 def signed(value: float) -> str:

@@ -70,7 +70,7 @@ def _row(page: Canvas, entry: Entry, dictionary: Dictionary, top: int) -> None:
         mean = (
             vocabulary.signed(float(code.mean[entry.features[0].place])) if entry.features else ""
         )
-        words = f"code {code.code}: {mean} σ, {code.count} operators"
+        words = f"code {code.code}: {mean} σ, {code.count} training operators"
         page.write((left, top + 6), words, bold=True)
         for one in code.exemplars[:1]:
             vocabulary.rollout(page, dictionary.shown[one.row], left, top + 22)
@@ -78,8 +78,9 @@ def _row(page: Canvas, entry: Entry, dictionary: Dictionary, top: int) -> None:
 
 def _told(page: Canvas, entry: Entry, left: int, top: int) -> None:
     width = TOLD - 40
-    first, last = (float(np.clip(entry.levels[at].told, 0, 1)) for at in (0, -1))
+    told = [float(entry.levels[at].told) for at in (0, -1)]
+    first, last = (float(np.nan_to_num(np.clip(share, 0, 1))) for share in told)
     page.box(left, top, width, 16, canvas.PALE)
     page.box(left, top, width * last, 16, canvas.SKY)
     page.box(left, top, width * first, 16, canvas.BLUE)
-    page.write((left, top + 20), f"{entry.levels[0].told:.0%} → {entry.levels[-1].told:.0%}")
+    page.write((left, top + 20), " → ".join(map(vocabulary.percent, told)))

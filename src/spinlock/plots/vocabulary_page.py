@@ -67,7 +67,7 @@ def _entry(entry: Entry, dictionary: Dictionary) -> Iterator[str]:
     yield f"</details><details><summary>columns of {name}</summary>"
     yield f"<p>{escape(', '.join(entry.columns))}</p></details>"
     for number, level in enumerate(entry.levels[1:], 1):
-        yield f"<details><summary>{name}/{number} adds ({level.told:.0%} told)</summary>"
+        yield f"<details><summary>{name}/{number} adds ({vocabulary.percent(level.told)} told)</summary>"
         effects = vocabulary.by_column(level, entry)
         yield from _table(
             ("code", "training", "adds"),
