@@ -28,13 +28,13 @@ CELL = 44  # width of a code of a finer level
 STRONG = 2.0  # standard deviations of a finer level's effect that have the strongest color
 HOW = (
     "Each row is a token: a code of the first level. Its three rollouts are the training operators "
-    "nearest to the mean of all that have it: id, update policy, initial condition, and how far "
-    "realizations are apart at the last step, as a share of the pattern; u of channel 0, "
-    "realization 0, each frame around its own mean, blue to red from −2.5 to 2.5 of its own "
-    "deviation σ. Bars: mean of the training operators that have the code, in standard deviations "
-    "of all of them, with a thin line from one deviation among them below to one above. Green: "
-    "mean of the test operators that have it, to which nothing was fitted. Rows ascend in the "
-    "first feature. What operators have in common is named where chance is no explanation "
+    "nearest to the mean of all that have it, with their id, update policy, initial condition, and "
+    "±, how far realizations are apart at the last step, as a share of the pattern; the frames are "
+    "u of channel 0, realization 0, each around its own mean, blue to red from −2.5 to 2.5 of its "
+    "own deviation σ. Bars: mean of the training operators that have the code, in standard "
+    "deviations of all of them, with a thin line from one deviation among them below to one above. "
+    "Green: mean of the test operators that have it, to which nothing was fitted. Rows ascend in "
+    "the first feature. What operators have in common is named where chance is no explanation "
     "(rank sums, |z| ≥ 3.5)."
 )
 
@@ -65,7 +65,9 @@ def facts(entry: Entry) -> str:
     """What a category is, in a sentence or two."""
     told = ", ".join(percent(level.told) for level in entry.levels[:6])
     more = " …" if len(entry.levels) > 6 else ""
-    levels = f"its {len(entry.levels)} levels, coarse to fine, tell" if "," in told else "it tells"
+    levels = (
+        f"its {len(entry.levels)} levels, coarse to fine, explain" if "," in told else "it explains"
+    )
     return (
         f"A category of {len(entry.columns)} columns; training operators use {len(entry.codes)} of "
         f"{entry.size} codes of the first level; {levels} {told}{more} of the columns' variance on "
@@ -82,13 +84,13 @@ def most_common(entry: Entry, count: int) -> tuple[Code, ...]:
 def _defining(page: Canvas, entry: Entry, top: int) -> None:
     share = f"the {len(entry.columns)} columns' variance that it and those above it explain"
     page.write((MARGIN, top), "defining feature", bold=True)
-    page.write((MARGIN + 310, top), "told", bold=True)
-    page.write((MARGIN + 370, top), f"(told: share of {share}) what it tells apart")
+    page.write((MARGIN + 310, top), "explained", bold=True)
+    page.write((MARGIN + 400, top), f"what it tells apart (explained: share of {share})")
     for number, feature in enumerate(entry.features, 1):
         height = top + LINE * number
         page.write((MARGIN, height), label(feature.name))
         page.write((MARGIN + 310, height), f"{feature.told:.0%}")
-        page.write((MARGIN + 370, height), feature.purpose, tone=FINE)
+        page.write((MARGIN + 400, height), feature.purpose, tone=FINE)
 
 
 def _titles(page: Canvas, dictionary: Dictionary, top: int) -> None:
@@ -126,7 +128,7 @@ def _words(page: Canvas, code: Code, dictionary: Dictionary, top: int) -> None:
 
 def rollout(page: Canvas, shown: Shown, left: int, top: int) -> None:
     """Some frames of a rollout, with a line of words above and numbers below."""
-    apart = "" if np.isnan(shown.spread) else f", spread {shown.spread:.0%}"
+    apart = "" if np.isnan(shown.spread) else f" ±{shown.spread:.0%}"
     words = f"{shown.operator} {shown.policy}, {shown.initial_condition}{apart}"
     page.write((left, top), canvas.fit(words, ROLLOUT - 12))
     for number, frame in enumerate(shown.frames):
@@ -175,7 +177,9 @@ def _finer(page: Canvas, entry: Entry, number: int, top: int) -> None:
     level = entry.levels[number]
     told = " to ".join(percent(one.told) for one in entry.levels[number - 1 : number + 1])
     page.line((MARGIN, top + 4), (page.width - MARGIN, top + 4), RULE)
-    title = f"Level {number + 1}: what its codes add, in standard deviations; raises {told}"
+    title = (
+        f"Level {number + 1}: what its codes add, in standard deviations (explained: from {told})"
+    )
     page.write((MARGIN, top + 12), title, bold=True)
     effect = by_column(level, entry)
     count = min(len(level.codes), (WIDTH - 2 * MARGIN - WORDS) // CELL)

@@ -17,8 +17,8 @@ COMMON = 0.02  # share of the training operators that an extreme token needs
 HOW = (
     "Every category groups columns that vary together; its tokens say what an operator does there. "
     "Percentages beside features: share of the category's variance that they explain, with those "
-    "before. Bars: share of that variance on test operators that the first level tells (dark), and "
-    "all levels (light). At the right the two common codes that are lowest and highest in the "
+    "before. Bars: share of that variance on test operators that the first level explains (dark), "
+    "and all levels (light). At the right the two common codes that are lowest and highest in the "
     "first feature, each with the training operator nearest to its mean. Every code has a row in "
     "the picture of its category; index.html has all tokens, the finer ones too."
 )
@@ -36,7 +36,7 @@ def overview(dictionary: Dictionary) -> Canvas:
     steps = vocabulary.named_steps(dictionary)
     for left, words in (
         (MARGIN, "category and its defining features"),
-        (MARGIN + NAMES, "told on test operators"),
+        (MARGIN + NAMES, "explained on test"),
         (MARGIN + NAMES + TOLD, f"lowest ({steps})"),
         (MARGIN + NAMES + TOLD + SIDE, "highest"),
     ):
@@ -55,7 +55,8 @@ def extremes(entry: Entry, train: int) -> tuple[Code, ...]:
 def _row(page: Canvas, entry: Entry, dictionary: Dictionary, top: int) -> None:
     page.line((MARGIN, top), (WIDTH - MARGIN, top), RULE)
     page.write((MARGIN, top + 8), entry.name, 18, bold=True)
-    sizes = f"{len(entry.columns)} columns, {len(entry.levels)} levels of {entry.size} codes"
+    count = "1 level" if len(entry.levels) == 1 else f"{len(entry.levels)} levels"
+    sizes = f"{len(entry.columns)} columns, {count} of {entry.size} codes"
     page.write((MARGIN, top + 32), sizes, tone=FINE)
     for number, feature in enumerate(entry.features[:SHOWN]):
         height = top + 52 + 22 * number
@@ -83,4 +84,4 @@ def _told(page: Canvas, entry: Entry, left: int, top: int) -> None:
     page.box(left, top, width, 16, canvas.PALE)
     page.box(left, top, width * last, 16, canvas.SKY)
     page.box(left, top, width * first, 16, canvas.BLUE)
-    page.write((left, top + 20), " → ".join(map(vocabulary.percent, told)))
+    page.write((left, top + 20), " → ".join(dict.fromkeys(map(vocabulary.percent, told))))

@@ -55,7 +55,7 @@ def _entry(entry: Entry, dictionary: Dictionary) -> Iterator[str]:
     yield f'<h2 id="{name}">{name}</h2>'
     yield f"<p>{escape(vocabulary.facts(entry))}</p>"
     yield from _table(
-        ("defining feature", "told so far", "tells apart"),
+        ("defining feature", "explained so far", "tells apart"),
         ((f.name, f"{f.told:.0%}", f.purpose) for f in entry.features),
     )
     yield f'<p><a href="{name}.png"><img src="{name}.png" alt="{name}" loading="lazy"></a></p>'
@@ -67,7 +67,8 @@ def _entry(entry: Entry, dictionary: Dictionary) -> Iterator[str]:
     yield f"</details><details><summary>columns of {name}</summary>"
     yield f"<p>{escape(', '.join(entry.columns))}</p></details>"
     for number, level in enumerate(entry.levels[1:], 1):
-        yield f"<details><summary>{name}/{number} adds ({vocabulary.percent(level.told)} told)</summary>"
+        share = vocabulary.percent(level.told)
+        yield f"<details><summary>{name}/{number} adds (explained: {share})</summary>"
         effects = vocabulary.by_column(level, entry)
         yield from _table(
             ("code", "training", "adds"),
