@@ -32,12 +32,9 @@ class Criterion:
     ceiling: str | None = None  # metric: what is possible
 
 
-def _against(value: str, rivals: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Rivals to beat, and the paired differences to them."""
-    return {
-        "goal": tuple(f"{value}_{rival}" for rival in rivals),
-        "paired": tuple(f"{value}_minus_{rival}" for rival in rivals),
-    }
+def _rivals(value: str, codes: tuple[str, ...], word: str = "") -> tuple[str, ...]:
+    """The same metric of other codes, or the paired differences to them."""
+    return tuple(f"{value}{word}_{code}" for code in codes)
 
 
 RECONSTRUCTION, SYMBOLS = "tokenizer/reconstruction", "tokenizer/topo_tokens"
@@ -56,7 +53,8 @@ TOKENIZER = (
         source="issue 3",
         value=RECONSTRUCTION,
         better="below",
-        **_against(RECONSTRUCTION, ("pca_kmeans",)),
+        goal=_rivals(RECONSTRUCTION, ("pca_kmeans",)),
+        paired=_rivals(RECONSTRUCTION, ("pca_kmeans",), "_minus"),
         floor="tokenizer/reconstruction_train_mean",
         ceiling="tokenizer/reconstruction_unquantized",
     ),
@@ -65,7 +63,8 @@ TOKENIZER = (
         source="issue 6",
         value=RECONSTRUCTION,
         better="below",
-        **_against(RECONSTRUCTION, BY_CATEGORY),
+        goal=_rivals(RECONSTRUCTION, BY_CATEGORY),
+        paired=_rivals(RECONSTRUCTION, BY_CATEGORY, "_minus"),
         floor="tokenizer/reconstruction_untrained",
         ceiling="tokenizer/reconstruction_unquantized",
     ),
@@ -81,7 +80,8 @@ TOKENIZER = (
         source="issue 6",
         value=RECONSTRUCTION,
         better="below",
-        **_against(RECONSTRUCTION, ("pca_waterfill",)),
+        goal=_rivals(RECONSTRUCTION, ("pca_waterfill",)),
+        paired=_rivals(RECONSTRUCTION, ("pca_waterfill",), "_minus"),
         floor="tokenizer/reconstruction_shuffled",
         ceiling="tokenizer/reconstruction_unquantized",
     ),
@@ -113,7 +113,8 @@ TOKENIZER = (
         source="issue 6",
         value=SYMBOLS,
         better="above",
-        **_against(SYMBOLS, (*BY_CATEGORY, "untrained")),
+        goal=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained")),
+        paired=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained"), "_minus"),
         floor="tokenizer/topo_tokens_shuffled",
     ),
     Criterion(

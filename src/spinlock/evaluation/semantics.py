@@ -24,6 +24,7 @@ NAMES = (
 class Semantics:
     """Absolute correlations over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
 
+    count: int  # operators
     category_of: Int[np.ndarray, " D"]  # of each column
     similar: Float[np.ndarray, "D D"]  # |r| of two columns
     association: Float[np.ndarray, "D G"]  # mean |r| of a column with the others of a category
@@ -50,6 +51,7 @@ def semantics(target: Target, num_categories: int) -> Semantics:
     counts = member.sum(0)
     correlation = member.T @ similar @ member / np.outer(counts, counts)
     return Semantics(
+        count=len(values),
         category_of=category_of,
         similar=similar,
         association=association,

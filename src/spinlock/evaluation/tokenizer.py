@@ -1,5 +1,6 @@
 """The tokenizer's scores on some operators, each beside what no skill and what no loss gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,15 +88,12 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
     """
     families = {f: c for f, c in family_columns(vocabulary.layout).items() if c.any()}
     if len(rows) < how.min_operators:
-        names = [f"_{name}" for name in (*RIVALS, *families)]
-        found = nothing(*(f"reconstruction{name}" for name in ("", *names, "_over_best")))
-        found |= nothing(*(f"reconstruction_minus_{name}" for name in COMPARED))
-        found |= nothing("quality", "r2", *(f"r2_{family}" for family in families))
-        return found | {f"quality_{name}": None for name in RIVALS}
+        return _unknown(list(families))
     group = measured(vocabulary, rows, how)
-    own, result = group.lost[OWN], Flat()
-    for name, found in group.lost.items():
-        result |= _with_quality("" if name == OWN else f"_{name}", found)
+    own = group.lost[OWN]
+    result: Flat = {}
+    for name, lost in group.lost.items():
+        result |= _with_quality("" if name == OWN else f"_{name}", lost)
     for name in COMPARED:
         difference = own.minus(group.lost[name])
         result |= flat(f"reconstruction_minus_{name}", difference.interval())
@@ -109,6 +107,15 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
         result |= flat(f"reconstruction_{family}", part.interval())
         result |= flat(f"r2_{family}", shares.median(columns).interval())
     return result
+
+
+def _unknown(families: Sequence[str]) -> Flat:
+    """The names of `losses` for a group that is too small."""
+    names = ["", "_over_best", *(f"_{name}" for name in (*RIVALS, *families))]
+    found = nothing(*(f"reconstruction{name}" for name in names))
+    found |= nothing(*(f"reconstruction_minus_{name}" for name in COMPARED))
+    found |= nothing("quality", "r2", *(f"r2_{family}" for family in families))
+    return found | {f"quality_{name}": None for name in RIVALS}
 
 
 def gaps(
