@@ -1,7 +1,7 @@
 """Residual vector quantization of G latents at once, codebooks learned by moving averages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,69 @@ class Beam:
 def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float[Tensor, "*n G d"]:
     """The codes that the tokens name."""
     return codes[torch.arange(len(codes), device=codes.device), tokens]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    r"""Sums of codes in the making, of the groups that have further levels.
+
+    With $q = (q_0, …)$ and $U = (U_0; …)$ so far, the residual $z - q U$ is never formed: its
+    projection is $z P - q (U P)$, products as wide as the codes, and the sum $q U$ is one product
+    at the end.
+    """
+
+    groups: Int[Tensor, " g"]
+    points: Float[Tensor, "g n E"]
+    codes: Float[Tensor, "g n q"]  # of all levels so far, side by side
+    ups: Float[Tensor, "g q E"]
+    closed: tuple[tuple[Tensor, Tensor], ...]  # groups without further levels, and their sums
+
+    @classmethod
+    def of(cls, latents: Float[Tensor, "n G E"]) -> "_Open":
+        """No code chosen yet."""
+        points = latents.transpose(0, 1)
+        return cls(
+            groups=torch.arange(len(points), device=points.device),
+            points=points,
+            codes=points[..., :0],
+            ups=points.new_zeros(len(points), 0, points.shape[-1]),
+            closed=(),
+        )
+
+    def only(self, groups: Int[Tensor, " g"]) -> "_Open":
+        """Close all groups but some."""
+        if len(groups) == len(self.groups):
+            return self
+        goes_on = torch.isin(self.groups, groups)
+        kept, ended = goes_on.nonzero()[:, 0], (~goes_on).nonzero()[:, 0]
+        sums = torch.bmm(self.codes.index_select(0, ended), self.ups.index_select(0, ended))
+        return _Open(
+            groups=groups,
+            points=self.points.index_select(0, kept),
+            codes=self.codes.index_select(0, kept),
+            ups=self.ups.index_select(0, kept),
+            closed=(*self.closed, (self.groups[ended], sums)),
+        )
+
+    def project(self, down: Float[Tensor, "g E d"]) -> Float[Tensor, "g n d"]:
+        """Projections of the residuals."""
+        own = torch.bmm(self.points, down)
+        return torch.baddbmm(own, self.codes, torch.bmm(self.ups, down), alpha=-1)
+
+    def add(self, codes: Float[Tensor, "g n d"], up: Float[Tensor, "g d E"]) -> "_Open":
+        """With a further level."""
+        return replace(
+            self, codes=torch.cat([self.codes, codes], 2), ups=torch.cat([self.ups, up], 1)
+        )
+
+    def sums(self) -> Float[Tensor, "G n E"]:
+        """Of all groups, in their order."""
+        groups, sums = zip(
+            *self.closed, (self.groups, torch.bmm(self.codes, self.ups)), strict=True
+        )
+        if not self.closed:
+            return sums[0]
+        return torch.cat(sums).index_select(0, torch.argsort(torch.cat(groups)))
 
 
 class ResidualQuantizer(TokenGrid):
@@ -117,22 +180,21 @@ class ResidualQuantizer(TokenGrid):
         """Quantize; with `tokens`, by these codes instead of the nearest."""
         if tokens is None:
             tokens = self.choose(latents)
-        residual, total = latents, torch.zeros_like(latents)
-        projected, distance = [], latents.new_zeros(latents.shape[:2])
-        for level in range(len(self.sizes)):
+        partial = _Open.of(latents)
+        projected, distance = [], latents.new_zeros(latents.shape[1::-1])
+        for level, down in enumerate(self.down):
             groups = self.groups(level)
-            point = grouped(residual.index_select(1, groups), self.down[level])
-            code = look_up(self.codes(level), tokens[:, groups, level])
-            part = grouped(point + (code - point).detach(), self.up[level])
-            residual = residual.index_add(1, groups, part, alpha=-1)
-            total = total.index_add(1, groups, part)
-            projected.append(point)
-            distance = distance.index_add(1, groups, (point - code).square().sum(-1))
+            partial = partial.only(groups)
+            point = partial.project(down)
+            code = look_up(self.codes(level), tokens[:, groups, level]).transpose(0, 1)
+            partial = partial.add(point + (code - point).detach(), self.up[level])
+            projected.append(point.transpose(0, 1))
+            distance = distance.index_add(0, groups, (point - code).square().sum(-1))
         return Quantized(
-            latents=total,
+            latents=partial.sums().transpose(0, 1),
             tokens=tokens,
             projected=tuple(projected),
-            commitment=distance / self.exists.sum(1),
+            commitment=distance.T / self.exists.sum(1),
         )
 
     @torch.no_grad()
