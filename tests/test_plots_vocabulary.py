@@ -76,16 +76,22 @@ def dictionary(*entries, grid=32, steps=(0, 8, 32, 64)):
     return Dictionary(entries=entries, shown=shown, steps=steps, train=40, test=6, pool=40)
 
 
-def test_the_folder_has_the_same_bytes_again_and_nothing_else(tmp_path):
+def test_the_files_have_the_same_bytes_again_and_no_others_are_there(tmp_path):
     made = dictionary(entry("one"), entry("two", codes=1, levels=1))
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "gone.png").write_text("of a category that is no more")
+    (tmp_path / "a" / "words").mkdir(parents=True)
+    (tmp_path / "a" / "words" / "gone.png").write_text("of a category that is no more")
     for folder in ("a", "b"):
-        vocabulary_page.save(made, tmp_path / folder)
-    names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["index.html", "one.png", "overview.png", "two.png"]
-    for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        vocabulary_page.save(made, tmp_path / folder / "words")
+    found = {
+        folder: {
+            str(path.relative_to(tmp_path / folder)): path.read_bytes()
+            for path in (tmp_path / folder).rglob("*.*")
+        }
+        for folder in ("a", "b")
+    }
+    assert found["a"] == found["b"]
+    names = ["words.html", "words/one.png", "words/overview.png", "words/two.png"]
+    assert sorted(found["a"]) == names
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_any_category_can_be_drawn(made):
     one = dictionary(made)
     assert np.asarray(vocabulary.category(made, one).image()).any()
     assert np.asarray(vocabulary_overview.overview(one).image()).any()
-    assert "\n".join(vocabulary_page.page(one))
+    assert "\n".join(vocabulary_page.page(one, "words"))
 
 
 @pytest.mark.parametrize(("grid", "steps"), [(16, (0, 1)), (48, (0, 1, 4)), (128, (0, 8, 32, 64))])
@@ -183,9 +189,10 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_closed_names_every_level_and_shows_every_picture():
-    page = Page("\n".join(vocabulary_page.page(dictionary(entry("one"), entry("two", levels=2)))))
+    made = dictionary(entry("one"), entry("two", levels=2))
+    page = Page("\n".join(vocabulary_page.page(made, "words")))
     assert page.open == []
-    assert page.images == ["overview.png", "one.png", "two.png"]
+    assert page.images == ["words/overview.png", "words/one.png", "words/two.png"]
     words = " ".join(page.words)
     for name in ("one/0", "one/3", "two/1", "this & <that>", "dt low: 0.002 (all 0.009)"):
         assert name in words

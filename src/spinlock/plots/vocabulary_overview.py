@@ -20,7 +20,7 @@ HOW = (
     "before. Bars: share of that variance on test operators that the first level explains (dark), "
     "and all levels (light). At the right the two common codes that are lowest and highest in the "
     "first feature, each with the training operator nearest to its mean. Every code has a row in "
-    "the picture of its category; index.html has all tokens, the finer ones too."
+    "the picture of its category; vocabulary.html names all tokens, the finer ones too."
 )
 
 

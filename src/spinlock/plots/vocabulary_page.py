@@ -1,4 +1,4 @@
-"""The vocabulary as a folder: a page of HTML that names every token, and the pictures it shows."""
+"""The vocabulary as files: a page of HTML that names every token, and the pictures it shows."""
 
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -22,18 +22,23 @@ STYLE = (
 
 
 def save(dictionary: Dictionary, folder: Path) -> None:
-    """Write index.html, overview.png and a picture for each category; the folder is replaced."""
+    """Write overview.png and a picture for each category, and beside the folder the page.
+
+    The folder is replaced. The page has its name and ends in .html: `dvc plots` complains of
+    anything but pictures in a folder of pictures.
+    """
     with replacing(folder) as beside:
         beside.mkdir()
         vocabulary_overview.overview(dictionary).save(beside / "overview.png")
         for entry in dictionary.entries:
             vocabulary.category(entry, dictionary).save(beside / f"{entry.name}.png")
-        text = "\n".join(page(dictionary)) + "\n"
-        (beside / "index.html").write_text(text, encoding="utf-8")
+    with replacing(folder.with_suffix(".html")) as beside:
+        text = "\n".join(page(dictionary, folder.name)) + "\n"
+        beside.write_text(text, encoding="utf-8")
 
 
-def page(dictionary: Dictionary) -> Iterator[str]:
-    """Lines of the page."""
+def page(dictionary: Dictionary, folder: str) -> Iterator[str]:
+    """Lines of the page; `folder` holds the pictures."""
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8"><title>Vocabulary</title>'
     yield f"<style>{STYLE}</style></head><body>"
@@ -45,12 +50,12 @@ def page(dictionary: Dictionary) -> Iterator[str]:
         "it adds, on average, to the coarser ones. Look up one of your tokens by its name "
         "<code>category/level</code>.</p>"
     )
-    yield '<p><img src="overview.png" alt="all categories"></p>'
-    yield from (line for entry in dictionary.entries for line in _entry(entry, dictionary))
+    yield f'<p><img src="{folder}/overview.png" alt="all categories"></p>'
+    yield from (line for entry in dictionary.entries for line in _entry(entry, dictionary, folder))
     yield "</body></html>"
 
 
-def _entry(entry: Entry, dictionary: Dictionary) -> Iterator[str]:
+def _entry(entry: Entry, dictionary: Dictionary, folder: str) -> Iterator[str]:
     name = escape(entry.name)
     yield f'<h2 id="{name}">{name}</h2>'
     yield f"<p>{escape(vocabulary.facts(entry))}</p>"
@@ -58,7 +63,8 @@ def _entry(entry: Entry, dictionary: Dictionary) -> Iterator[str]:
         ("defining feature", "explained so far", "tells apart"),
         ((f.name, f"{f.told:.0%}", f.purpose) for f in entry.features),
     )
-    yield f'<p><a href="{name}.png"><img src="{name}.png" alt="{name}" loading="lazy"></a></p>'
+    picture = f"{folder}/{name}.png"
+    yield f'<p><a href="{picture}"><img src="{picture}" alt="{name}" loading="lazy"></a></p>'
     yield f"<details><summary>{name}/0 in words</summary>"
     yield from _table(
         ("code", "training", "test", "farthest from the mean", "in common", "exemplars"),
