@@ -71,6 +71,11 @@ class ScalarQuantizer(TokenGrid):
             commitment=latents.new_zeros(latents.shape[:2]),
         )
 
+    @torch.no_grad()
+    def choose(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n G L"]:
+        """Tokens of some latents."""
+        return self(latents).tokens
+
     def decode(self, tokens: Int[Tensor, "n G L"]) -> Float[Tensor, "n G E"]:
         """The latents that the tokens stand for."""
         return self._up(self._step(tokens))

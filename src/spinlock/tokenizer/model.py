@@ -152,9 +152,16 @@ class Tokenizer(nn.Module):
             temporal=parts[2].unflatten(1, (temporal, bins)).transpose(1, 2),
         )
 
-    def latents(self, cleaned: Cleaned) -> Float[Tensor, "n G E"]:
-        """Latents before quantization; differentiable in the cleaned values."""
-        return self.encoder(self.inputs(cleaned))
+    def latents(
+        self, cleaned: Cleaned, known: Float[Tensor, "n dim"] | None = None
+    ) -> Float[Tensor, "n G E"]:
+        """Latents before quantization; differentiable in the cleaned values.
+
+        Args:
+            cleaned: features.
+            known: `encoder.dimensions` of the fields, if they were computed before.
+        """
+        return self.encoder(self.inputs(cleaned), known)
 
     def quantize(self, latents: Float[Tensor, "n G E"]) -> Quantized:
         """Quantized latents (straight-through gradient), tokens [n, G, L], commitment."""
@@ -162,7 +169,7 @@ class Tokenizer(nn.Module):
 
     def tokens(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n S"]:
         """Tokens of latents, in the order of `token_names`."""
-        return self.quantizer.flat(self.quantize(latents).tokens)
+        return self.quantizer.flat(self.quantizer.choose(latents))
 
     def code_distance(
         self, latents: Float[Tensor, "n G E"], tokens: Int[Tensor, "n G L"] | None = None
