@@ -6,22 +6,18 @@ in turn, and is the median over the pairs. Needs what `make repro` made.
 
 import os
 import platform
-import statistics
 from pathlib import Path
 
 import torch
 
 import features
 import rollouts
-from clock import timed
+import tokenizer
 from spinlock import artifacts, params, runtime
-from spinlock.cleaning import raw
 from spinlock.rollout.config import Config
 from spinlock.sampling import table
-from spinlock.tokenizer import model
 
 FOLDER = Path(__file__).parent
-PAIRS = 3  # repetitions of each comparison
 
 
 def main() -> None:
@@ -33,7 +29,7 @@ def main() -> None:
     measured = {
         **rollouts.measure(config),
         **features.measure(many, config),
-        **tokenizer(),
+        **tokenizer.measure(),
     }
     rounded = {name: artifacts.rounded(value, 3) for name, value in measured.items()}
     artifacts.write_json(FOLDER / "results.json", {"machine": machine(), "results": rounded})
@@ -57,16 +53,6 @@ def machine() -> str:
     half = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags]
     instructions = ", ".join([capability, *half])
     return f"{os.cpu_count()} × {platform.machine()} ({instructions}), torch {torch.__version__}"
-
-
-def tokenizer() -> dict[str, float]:
-    """`tokenizer/encode_per_second`: operators per second and core, from raw features."""
-    learned, raw_features = (
-        model.load("models/tokenizer.pt"),
-        raw.read("data/features.h5").aggregated,
-    )
-    times = [timed(lambda: learned.encode(raw_features))[0] for _ in range(PAIRS)]
-    return {"tokenizer/encode_per_second": len(raw_features) / statistics.median(times)}
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from spinlock import artifacts, params, runtime
 from spinlock.cleaning import raw
-from spinlock.evaluation import consistency, portraits, report, scorecard, tables
+from spinlock.evaluation import consistency, exemplars, portraits, report, scorecard, tables
 from spinlock.evaluation.config import Config
-from spinlock.plots import dashboards, features, files
+from spinlock.plots import dashboards, features, files, vocabulary_page
 
 
 def main(*paths: Path) -> str:
@@ -23,11 +23,11 @@ def main(*paths: Path) -> str:
     evaluation = report.Evaluation(sources, config, settings.num_workers)
     found = evaluation.run()
     artifacts.write_metrics(metrics, tables.headlines(found.metrics))
-    artifacts.write_table(plots / "scores.csv", tables.scores(found.metrics))
     artifacts.write_table(card, scorecard.table(found.scorecard))
-    artifacts.write_table(plots / "error_curves.csv", tables.wide(found.error_curves, report.ALL))
-    artifacts.write_table(plots / "error_curves_by_policy.csv", found.error_curves)
-    artifacts.write_table(plots / "reconstruction_by_category.csv", found.categories)
+    for name, rows in found.tables.items():
+        artifacts.write_table(plots / f"{name}.csv", rows)
+    told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
+    vocabulary_page.save(told, plots / "vocabulary")
     shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
     figures = dashboards.draw(evaluation, found, history) | features.pictures(shown)
     for name, figure in figures.items():

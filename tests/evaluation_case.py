@@ -28,7 +28,7 @@ STEPS, CHANNELS, GRID = 8, 3, 16
 CONFIG = Config(
     num_bootstraps=100,
     num_pair_bootstraps=20,
-    num_permutations=2,
+    num_permutations=19,
     min_operators=8,
     headline_steps=(1, 4, 64),
     num_identity_operators=10,
@@ -36,6 +36,7 @@ CONFIG = Config(
     batch_size=4,
     valid_vrmse=0.5,
     num_init=1,
+    rate_codebook_sizes=(2,),
 )
 
 

@@ -28,6 +28,7 @@ CONFIG = Config(
     isolated_families=("initial",),
     max_clusters=25,
     min_features_per_category=3,
+    num_trees=5,
     num_bootstraps=5,
     min_stability=0.5,
 )
@@ -90,7 +91,7 @@ def test_limits_of_number_and_size_hold_and_every_column_is_assigned(config, lar
 @given(sizes=st.lists(st.integers(3, 7), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_separate_blocks_are_recovered_whatever_the_signs(sizes, seed):
     table = blocks(sizes, seed)
-    labels, scores = clustering.cluster(table, CONFIG, 10, seed)
+    labels, scores, _ = clustering.cluster(table, CONFIG, 10, seed)
     assert labels.tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
     assert next(s.stability for s in scores if s.number == len(sizes)) == 1.0
 
@@ -103,6 +104,39 @@ def test_a_partition_does_not_depend_on_the_scale_or_sign_of_columns(seed):
     np.testing.assert_allclose(first, second, atol=1e-12)
 
 
+@given(seed=st.integers(0, 99))
+def test_a_partition_does_not_depend_on_monotone_maps_of_columns(seed):
+    table = blocks([4, 3, 5], seed, noise=0.8)
+    first, second = (clustering.distances(t) for t in (table, np.exp(table / 2)))
+    np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+def test_the_distance_is_one_less_the_square_of_spearmans_correlation():
+    # ranks 1 2 3 4 5 and 2 1 4 3 5: rho = 1 - 6 * 4 / (5 * 24) = 0.8
+    table = np.array([[1, 2, 0], [2, 1, 0], [3, 40, 0], [4, 3, 0], [50, 50, 0]], dtype=float)
+    expected = [[0, 0.36, 1], [0.36, 0, 1], [1, 1, 0]]
+    np.testing.assert_allclose(clustering.distances(table), expected, atol=1e-12)
+
+
+def test_averaged_trees_hold_better_under_resampling_than_one_tree():
+    table = blocks([8, 8, 8, 8], 1, noise=2.5)
+    stable = {}
+    for num_trees in (1, 30):
+        config = replace(CONFIG, num_trees=num_trees, num_bootstraps=10)
+        _, scores, _ = clustering.cluster(table, config, 6, SEED)
+        stable[num_trees] = next(s.stability for s in scores if s.number == 4)
+    assert stable[30] > stable[1] + 0.05
+
+
+def test_the_tree_merges_every_column_once_at_rising_heights():
+    table = blocks([4, 3, 5], 2, noise=0.8)
+    _, _, tree = clustering.cluster(table, CONFIG, 6, SEED)
+    merged = sorted(node for left, right, _ in tree for node in (left, right))
+    assert merged == list(range(2 * 12 - 2))
+    heights = [height for _, _, height in tree]
+    assert heights == sorted(heights) and 0 < heights[0] and heights[-1] <= 1
+
+
 def test_orphans_join_the_cluster_they_are_nearest_to():
     table = blocks([4, 4, 1], seed=3)
     table[:, 8] = table[:, 5] + 2 * table[:, 8]
@@ -113,8 +147,8 @@ def test_orphans_join_the_cluster_they_are_nearest_to():
 def test_noise_is_not_stable_and_structure_is():
     noise = np.random.default_rng(0).standard_normal((200, 24))
     config = replace(CONFIG, num_bootstraps=10)
-    _, of_noise = clustering.cluster(noise, config, 6, SEED)
-    _, of_blocks = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED)
+    _, of_noise, _ = clustering.cluster(noise, config, 6, SEED)
+    _, of_blocks, _ = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED)
     assert max(score.stability for score in of_noise if score.number > 1) < 0.5
     assert next(score.stability for score in of_blocks if score.number == 4) == 1.0
 

@@ -136,3 +136,14 @@ def test_water_filling_without_variance_gives_the_mean():
     rows = target(np.full((10, 3), 4.0))
     found = codes.pca_waterfill(rows, rows, 12, FIT)
     np.testing.assert_array_equal(found.values, rows.values)
+
+
+def test_water_filling_at_several_budgets_is_that_at_each():
+    train, rows = target(normal(100, 6) * np.arange(1.0, 7)), target(normal(9, 6, seed=1))
+    budgets = [12, 0.5, 7.3, 500]
+    several = codes.pca_waterfills(train, rows, budgets, FIT)
+    for bits, found in zip(budgets, several, strict=True):
+        alone = codes.pca_waterfill(train, rows, bits, FIT)
+        np.testing.assert_array_equal(found.values, alone.values)
+        np.testing.assert_array_equal(found.tokens, alone.tokens)
+    assert several[1].tokens.shape == (9, 0)

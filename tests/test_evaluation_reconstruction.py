@@ -5,7 +5,7 @@ import pytest
 
 from spinlock.evaluation import reconstruction
 from spinlock.evaluation.codes import Target
-from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.intervals import Bootstrap, resamples
 
 HOW = Bootstrap(seed=1, num_resamples=200, min_operators=8)
 
@@ -61,9 +61,12 @@ def test_r2_of_the_truth_of_the_mean_and_of_a_constant_column():
     truth.values[:, 0] = 3.0
     guess = truth.values.copy()
     guess[:, 2:] = truth.values[:, 2:].mean(0)
-    found = reconstruction.column_r2(guess, truth)
-    assert np.isnan(found[0])
-    np.testing.assert_allclose(found[1:], [1, 0], atol=1e-12)
+    found = reconstruction.explained(guess, truth, HOW)
+    assert np.isnan(found.value[0])
+    assert np.isnan(found.drawn[:, 0]).all()
+    np.testing.assert_allclose(found.value[1:], [1, 0], atol=1e-12)
+    assert found.median(np.array([True, True, False])).value == pytest.approx(1)
+    assert found.column(0).interval().value is None
 
 
 def test_effective_rank_of_isotropic_single_and_no_directions():
@@ -74,3 +77,25 @@ def test_effective_rank_of_isotropic_single_and_no_directions():
     line = rng.standard_normal((100, 1)) * np.arange(1.0, 6.0)
     assert reconstruction.effective_rank(line) == pytest.approx(1)
     assert reconstruction.effective_rank(np.ones((10, 3))) == 0
+
+
+def test_r2_is_that_of_the_resampled_operators():
+    truth = target()
+    guess = truth.values + 0.5 * np.random.default_rng(3).standard_normal(truth.values.shape)
+    found = reconstruction.explained(guess, truth, HOW)
+    rows = resamples(HOW.seed, 500, HOW.num_resamples)[17]
+    x, e = truth.values[rows, 1], (guess - truth.values)[rows, 1]
+    assert found.drawn[17, 1] == pytest.approx(1 - np.square(e).sum() / (x.var() * 500))
+    part = found.column(2).interval()
+    assert part.low < part.value < part.high
+    assert part.value == pytest.approx(0.75, abs=0.05)
+
+
+def test_ranks_of_resamples_are_those_of_their_rows_and_the_interval_holds_the_value():
+    values = np.random.default_rng(2).standard_normal((60, 5)) * np.array([4.0, 2, 1, 1, 0])
+    found = reconstruction.rank(values, HOW)
+    rows = resamples(HOW.seed, 60, HOW.num_resamples)[3]
+    assert found.drawn[3] == pytest.approx(reconstruction.effective_rank(values[rows]))
+    moved = found.centered()
+    assert moved.low < moved.value < moved.high
+    assert reconstruction.rank(np.ones((10, 3)), HOW).centered().high == 0

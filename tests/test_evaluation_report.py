@@ -159,12 +159,15 @@ def test_tables_and_scorecard_are_complete(report):
     assert {row["predictor"] for row in report.error_curves} == set(PREDICTORS)
     assert {row["policy"] for row in report.error_curves} == {"all", "convex", "residual"}
     names = [category.name for category in report.vocabulary.layout.categories]
-    assert [row["category"] for row in report.categories] == names
+    for name in ("reconstruction_by_category", "identity", "leakage"):
+        assert [row["category"] for row in report.tables[name]] == names
+    assert report.tables["error_curves_by_policy"] == report.error_curves
+    assert all(report.tables.values())
     judged = {row.metric: row.met for row in report.scorecard}
     assert judged["noa/vrmse_1"] is True
     assert judged["noa/vrmse_64"] is None
     references = [row for row in report.scorecard if row.source == "baseline"]
-    assert len(references) == 9 + 4 * len(case.CONFIG.headline_steps)
+    assert len(references) == 9 + 2 + 4 * len(case.CONFIG.headline_steps)
     assert "step 64" in report.text
 
 
@@ -174,14 +177,17 @@ def test_correlations_of_categories_are_symmetric_shares(report):
     assert (found.association >= 0).all()
     assert found.association.max() <= 1 + 1e-9
     counts = np.bincount(found.category_of)
-    assert counts.tolist() == [row["columns"] for row in report.categories]
+    assert counts.tolist() == [
+        row["columns"] for row in report.tables["reconstruction_by_category"]
+    ]
 
 
 def test_dashboards_are_drawn(evaluation, report):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
     figures = dashboards.draw(evaluation, report, curves)
-    assert sorted(figures) == ["agent.png", "engineering.png", "semantic.png"]
+    names = ("agent", "categories", "engineering", "rate_distortion", "semantic", "topological")
+    assert sorted(figures) == [f"{name}.png" for name in names]
 
 
 def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path):
@@ -191,7 +197,7 @@ def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path)
     assert {row.met for row in report.scorecard} == {None}
     known = [name for name, value in report.metrics.items() if value is not None]
     assert all(
-        name.endswith(("count", "bits", "entropy_joint"))
+        name.endswith(("count", "bits", "entropy_joint", "/redundancy"))
         or "/step_flops" in name
         or name == "noa/parameters"
         for name in known

@@ -36,6 +36,71 @@ def test_every_rival_must_be_beaten():
     assert judged(("a", "b"), "above", value=0.65, a=0.7, b=0.6).met is False
 
 
+def paired(better, value, rivals, differences):
+    criterion = Criterion(
+        name="x",
+        source="here",
+        value="value",
+        better=better,
+        goal=tuple(rivals),
+        paired=tuple(f"value_minus_{name}" for name in rivals),
+    )
+    ends = {
+        f"value_minus_{name}{end}": number
+        for name, interval in differences.items()
+        for end, number in zip(("", "_low", "_high"), interval, strict=True)
+    }
+    return scorecard.judge(criterion, {"value": value, **rivals, **ends})
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_rival_is_beaten_if_the_paired_interval_leaves_no_doubt(sign):
+    better = "above" if sign > 0 else "below"
+
+    def judge(*intervals):
+        rivals = {"a": 0.4 * sign, "b": 0.3 * sign}
+        found = {
+            name: (sign * middle, *sorted((sign * low, sign * high)))
+            for name, (middle, low, high) in zip(rivals, intervals, strict=True)
+        }
+        return paired(better, 0.5 * sign, rivals, found)
+
+    sure = judge((0.1, 0.05, 0.2), (0.2, 0.1, 0.3))
+    assert sure.met is True
+    assert sure.difference == pytest.approx(0.1 * sign)  # to the rival that comes closest
+    assert {sure.difference_low, sure.difference_high} == {0.05 * sign, 0.2 * sign}
+    assert judge((0.1, -0.01, 0.2), (0.2, 0.1, 0.3)).met is False
+    assert judge((0.1, 0.05, 0.2), (0.2, -0.1, 0.3)).met is False  # the other one is in doubt
+
+
+def test_a_worse_value_is_not_saved_by_a_pairing_that_is_not_known():
+    nothing = {"a": (None, None, None)}
+    assert paired("above", 0.3, {"a": 0.4}, nothing).met is False
+    assert paired("above", 0.5, {"a": 0.4}, nothing).met is True
+
+
+def test_every_paired_metric_of_a_criterion_is_named():
+    for criterion in criteria.TOKENIZER:
+        if isinstance(criterion.goal, tuple):
+            assert len(criterion.paired) == len(criterion.goal)
+
+
+def test_gaps_of_held_out_groups_are_printed_by_code():
+    gaps = {"gap": 0.1, "gap_low": 0.05, "gap_high": 0.2, "gap_product": 0.3}
+    metrics = {f"held_out/ic:x/tokenizer/{name}": value for name, value in gaps.items()}
+    metrics |= {f"held_out/ic:x/tokenizer/gap_product{end}": None for end in ("_low", "_high")}
+    metrics |= dict.fromkeys(criteria.references([1]), 0.25)
+    metrics |= {f"tokenizer/quality_{code}": 0.1 for code in criteria.CODES}
+    metrics |= {"tokenizer/quality": 0.75, "tokenizer/reconstruction": 0.25, "noa/vrmse_1": 1.0}
+    blocks = scorecard.text([judged(0.8, "above", value=0.9)], metrics, [1]).split("\n\n")
+    assert len(blocks) == 4
+    lines = [line.split() for line in blocks[2].splitlines()[1:]]
+    assert lines == [
+        ["ic:x:", "tokenizer", "0.1", "0.05", "0.2"],
+        ["ic:x:", "product", "0.3", "-", "-"],
+    ]
+
+
 def test_what_is_not_known_is_not_judged():
     assert judged(0.8, "above", value=None).met is None
     assert judged(("a",), "above", value=0.5, a=None).met is None
@@ -51,8 +116,10 @@ def test_intervals_and_empty_cells_reach_the_table():
     assert line["met"] == "yes"
     assert line["ceiling"] == ""
     assert list(line) == [
-        *("criterion", "source", "value", "low", "high", "floor", "ceiling", "goal", "met")
+        *("criterion", "source", "value", "low", "high", "floor", "ceiling", "goal", "met"),
+        *("difference", "difference_low", "difference_high"),
     ]
+    assert line["difference"] == ""
 
 
 def test_the_text_is_aligned_and_says_all():
@@ -66,8 +133,8 @@ def test_the_text_is_aligned_and_says_all():
         assert len({len(line) for line in block.splitlines()}) == 1
     first, second = blocks[0].splitlines()[1:]
     assert "0.912" in first
-    assert first.endswith("yes")
-    assert second.endswith("-")
+    assert first.split()[-4:] == ["yes", "-", "-", "-"]
+    assert second.split()[-4:] == ["-"] * 4
     assert blocks[1].splitlines()[1].split() == ["tokenizer", "0.25", "0.75"]
     assert blocks[2].splitlines()[1].split() == ["agent", "0.25", "-"]
 

@@ -101,18 +101,6 @@ def test_small_groups_are_null_with_their_count(described, rows):
         assert known == {"count", "bits"}
 
 
-def test_categories_and_families_share_out_the_columns(described, rows, found, model):
-    table = tokenizer.by_category(described, rows, HOW)
-    assert [row["category"] for row in table] == list(model.categories)
-
-    def mean(some):
-        total = sum(row["columns"] for row in some)
-        return sum(row["columns"] * row["tokenizer"] for row in some) / total
-
-    assert mean(table) == pytest.approx(found["reconstruction"], rel=1e-6)
-    assert mean(table[:2]) == pytest.approx(found["reconstruction_initial"], rel=1e-6)
-
-
 def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 3))

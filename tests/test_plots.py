@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinlock import randomness
+from spinlock.evaluation import scorecard
 from spinlock.initial_conditions import families, measure
 from spinlock.plots import agent, data, engineering, files, headline, semantic, style
 
@@ -86,6 +87,14 @@ def semantic_picture():
         sizes=rng().integers(0, 20, (groups, 3)),
         correlation=(mixed + mixed.T) / 2,
         correlation_label="mean |correlation| between columns",
+        bars=(
+            semantic.Bars(
+                title="topography",
+                value=np.array([*np.linspace(0.1, 0.7, groups - 1), np.nan]),
+                low=np.array([*np.linspace(0.0, 0.6, groups - 1), np.nan]),
+                high=np.array([*np.linspace(0.2, 0.8, groups - 1), np.nan]),
+            ),
+        ),
     )
 
 
@@ -240,6 +249,28 @@ def test_semantic_groups_the_rows_by_category_and_blanks_the_diagonal():
     np.testing.assert_array_equal(first, picture.association[order])
     assert second.mask.sum() == len(picture.categories)
     assert second.mask.diagonal().all()
+
+
+def test_semantic_names_every_category_once_beside_its_columns():
+    picture = semantic_picture()
+    counts = np.bincount(picture.category_of, minlength=len(CATEGORIES))
+    shown = texts(semantic.dashboard(picture))
+    for name, count in zip(CATEGORIES, counts, strict=True):
+        assert shown.count(f"{name} ({count})") == 1
+
+
+def test_the_scorecards_rows_of_one_half_are_shown_once():
+    rows = [
+        scorecard.reference("noa/a", "x", {"noa/a": 0.5}),
+        *(
+            dataclasses.replace(
+                scorecard.reference(name, "x", {name: 0.5, f"{name}_low": 0.4}), source="seed"
+            )
+            for name in ("noa/vrmse_1", "tokenizer/quality", "noa/vrmse_1")
+        ),
+    ]
+    shown = headline.of(rows, "noa")
+    assert [(row_.name, row_.value, row_.low) for row_ in shown] == [("vrmse 1", 0.5, 0.4)]
 
 
 def test_agent_draws_every_curve_and_the_error_as_a_difference():

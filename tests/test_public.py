@@ -11,6 +11,7 @@ import spinlock
 def test_the_public_names_exist():
     assert set(spinlock.__all__) == {
         "extract",
+        "last_step",
         "load_noa",
         "load_operators",
         "load_tokenizer",

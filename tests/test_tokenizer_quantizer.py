@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinlock.tokenizer import quantizer as quantizer_module
 from spinlock.tokenizer.quantizer import ResidualQuantizer, look_up
 
 seeds = st.integers(0, 2**16)
@@ -25,53 +24,6 @@ def quantizer(seed: int = 0, sizes=(6, 5), dims=(3, 2), search_width: int = 1, l
 
 def latents(seed: int, rows: int = 20, groups: int = 3, width: int = 4) -> torch.Tensor:
     return torch.randn(rows, groups, width, generator=torch.Generator().manual_seed(seed))
-
-
-def costs(
-    points: torch.Tensor, codebooks: list[torch.Tensor], tokens: torch.Tensor
-) -> torch.Tensor:
-    chosen = [look_up(codes, tokens[..., level]) for level, codes in enumerate(codebooks)]
-    return (points - torch.stack(chosen).sum(0)).square().sum(-1)
-
-
-def search(points: torch.Tensor, codebooks: list[torch.Tensor], width: int) -> torch.Tensor:
-    """All groups have all levels."""
-    everyone = torch.arange(points.shape[1])
-    return quantizer_module.search(points, codebooks, [everyone] * len(codebooks), width)
-
-
-def books(seed: int, sizes: tuple[int, ...]) -> list[torch.Tensor]:
-    return [latents(seed + i, 3, k).transpose(0, 1).reshape(3, k, 4) for i, k in enumerate(sizes)]
-
-
-@given(seed=seeds)
-def test_of_one_level_the_nearest_code_is_chosen(seed):
-    points, codebooks = latents(seed), books(seed + 1, (7,))
-    every = (points[:, :, None] - codebooks[0]).square().sum(-1)
-    chosen = search(points, codebooks, 1)
-    torch.testing.assert_close(costs(points, codebooks, chosen), every.amin(-1))
-
-
-@given(seed=seeds)
-def test_with_width_one_each_level_takes_the_code_nearest_to_the_residual(seed):
-    residual, codebooks = latents(seed), books(seed + 1, (5, 6, 4))
-    chosen = search(residual, codebooks, 1)
-    for level, codes in enumerate(codebooks):
-        nearest = (residual[:, :, None] - codes).square().sum(-1).argmin(-1)
-        assert torch.equal(chosen[..., level], nearest)
-        residual = residual - look_up(codes, nearest)
-
-
-@given(seed=seeds)
-def test_a_search_as_wide_as_there_are_sums_finds_the_best_of_all(seed):
-    points, codebooks = latents(seed), books(seed + 1, (4, 3))
-    sums = codebooks[0][:, :, None] + codebooks[1][:, None]
-    best = (points[:, :, None] - sums.flatten(1, 2)).square().sum(-1).amin(-1)
-    found = costs(points, codebooks, search(points, codebooks, 12))
-    torch.testing.assert_close(found, best)
-    greedy = costs(points, codebooks, search(points, codebooks, 1))
-    assert (found <= greedy + 1e-5).all()
-    assert (found < greedy - 1e-5).any()
 
 
 @given(seed=seeds)

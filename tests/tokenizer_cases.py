@@ -22,6 +22,7 @@ LOSSES = LossConfig(
     families=1.0,
 )
 CONFIG = Config(
+    seed=0,
     group_embedding_dim=6,
     group_hidden_dim=8,
     group_temporal_channels=4,
@@ -30,6 +31,7 @@ CONFIG = Config(
     field_dim=3,
     decoder_hidden_dim=8,
     temporal_bins=4,
+    quantizer="residual",
     levels="uniform",
     num_levels=2,
     codebook_size=(8, 6),

@@ -7,9 +7,10 @@ import importlib
 
 _PUBLIC = {
     "extract": ("spinlock.library", "extract"),
+    "last_step": ("spinlock.library", "last_step"),
     "load_noa": ("spinlock.noa.model", "load"),
     "load_operators": ("spinlock.sampling.table", "read"),
-    "load_tokenizer": ("spinlock.tokenizer.model", "load"),
+    "load_tokenizer": ("spinlock.library", "load_tokenizer"),
     "rollouts": ("spinlock.library", "rollouts"),
 }
 

@@ -4,22 +4,58 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.cluster.hierarchy import cophenet, cut_tree, linkage
 from scipy.spatial.distance import squareform
+from scipy.stats import rankdata
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from spinlock import randomness
-from spinlock.categories.partition import Config, Score
+from spinlock.categories.partition import Config, Score, Tree
+
+
+def associations(table: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "D D"]:
+    """|ρ|, Spearman's rank correlation (1904), of every two columns; 0 if one does not vary."""
+    return _correlations(rankdata(table, axis=0))
 
 
 def distances(table: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "D D"]:
-    """Correlation distance 1 − |r| between columns; 1 to a column that does not vary."""
+    """Correlation distance 1 − ρ² of every two columns: the variance of ranks they do not share."""
+    return _apart(associations(table))
+
+
+def _correlations(table: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "D D"]:
+    """|r| of every two columns, exactly symmetric, 1 on the diagonal."""
     centered = table - table.mean(0)
     norm = np.sqrt((centered**2).sum(0))
     unit = centered / np.where(norm > 0, norm, 1.0)
-    distance = np.clip(1.0 - np.abs(unit.T @ unit), 0.0, 1.0)
-    np.fill_diagonal(distance, 0.0)
-    return (distance + distance.T) / 2
+    similar = np.clip(np.abs(unit.T @ unit), 0.0, 1.0)
+    np.fill_diagonal(similar, 1.0)
+    return (similar + similar.T) / 2
+
+
+def _apart(similar: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D D"]:
+    return 1.0 - similar**2
+
+
+def bagged(
+    table: Float[np.ndarray, "n D"], num_trees: int, rng: np.random.Generator
+) -> Float[np.ndarray, "D D"]:
+    """The height at which two columns meet, mean over trees of resampled operators.
+
+    Average linkage of the correlation distance makes a tree of each resample, and the heights of
+    the trees (cophenetic distances) are averaged: bagging, which makes clusters hold under another
+    sample of the operators (Dudoit and Fridlyand 2003). The ranks are those of the whole table.
+    """
+    ranks = rankdata(table, axis=0)
+    total = np.zeros(table.shape[1] * (table.shape[1] - 1) // 2)
+    for _ in range(num_trees):
+        rows = rng.integers(len(ranks), size=len(ranks))
+        total += cophenet(_linkage(_apart(_correlations(ranks[rows]))))
+    return squareform(total / num_trees)
+
+
+def _linkage(distance: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D-1 4"]:
+    return linkage(squareform(distance, checks=False), "average")
 
 
 def partitions(
@@ -42,7 +78,7 @@ def partitions(
     found = {1: np.zeros(len(distance), dtype=np.int64)}
     if len(distance) < 2 * min_size or max_number == 1:
         return found
-    cuts = cut_tree(linkage(squareform(distance, checks=False), "average"))
+    cuts = cut_tree(_linkage(distance))
     for labels in cuts.T[::-1]:
         sizes = np.bincount(labels)
         large = np.flatnonzero(sizes >= min_size)
@@ -77,14 +113,16 @@ def stabilities(
 ) -> dict[int, float]:
     """Mean adjusted Rand index between the clusters of all operators and those of resamples.
 
-    The operators are drawn with replacement, each resample from its own stream. One that does not
-    form a number of clusters counts as 0 for that number.
+    The operators are drawn with replacement, each resample from its own stream, and its clusters
+    are found as those of the whole table are, bagging included. A resample that does not form a
+    number of clusters counts as 0 for that number.
     """
     total = dict.fromkeys(reference, 0.0)
     for resample in range(config.num_bootstraps):
         rng = randomness.stream(seed, "categories/bootstrap", realization=resample)
-        rows = rng.integers(len(table), size=len(table))
-        found = partitions(distances(table[rows]), config.min_features_per_category, max(reference))
+        drawn = table[rng.integers(len(table), size=len(table))]
+        distance = bagged(drawn, config.num_trees, rng)
+        found = partitions(distance, config.min_features_per_category, max(reference))
         for number in reference.keys() & found.keys():
             total[number] += adjusted_rand_score(reference[number], found[number])
     return {number: value / config.num_bootstraps for number, value in total.items()}
@@ -110,17 +148,25 @@ def choose(scores: Sequence[Score], min_stability: float) -> int:
 
 def cluster(
     table: Float[np.ndarray, "n D"], config: Config, max_number: int, seed: int
-) -> tuple[Int[np.ndarray, "D"], tuple[Score, ...]]:
+) -> tuple[Int[np.ndarray, "D"], tuple[Score, ...], Tree]:
     """Cluster columns into the number that `choose` prefers.
 
     Returns:
-        Labels, and the scores of every number that could be formed.
+        Labels, the scores of every number that could be formed, and the tree of the columns.
     """
-    distance = distances(table)
+    rng = randomness.stream(seed, "categories/trees")
+    distance = bagged(table, config.num_trees, rng)
     found = partitions(distance, config.min_features_per_category, max_number)
     stability = stabilities(table, found, config, seed)
+    apart = distances(table)
     scores = tuple(
-        Score(number=g, silhouette=silhouette(distance, labels), stability=stability[g])
+        Score(number=g, silhouette=silhouette(apart, labels), stability=stability[g])
         for g, labels in found.items()
     )
-    return found[choose(scores, config.min_stability)], scores
+    return found[choose(scores, config.min_stability)], scores, _tree(distance)
+
+
+def _tree(distance: Float[np.ndarray, "D D"]) -> Tree:
+    if len(distance) < 2:
+        return ()
+    return tuple((int(a), int(b), float(h)) for a, b, h, _ in _linkage(distance))

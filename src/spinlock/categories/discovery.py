@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from spinlock.categories import clustering, mapping, naming, quality
-from spinlock.categories.partition import Config, Partition, Score
+from spinlock.categories.partition import Config, Partition, Score, Tree
 from spinlock.cleaning.sets import FAMILIES, Cleaned
 from spinlock.refusals import Refusal
 
@@ -48,6 +49,7 @@ def discover(
         raise Refusal(f"discover_categories: expected 2 training operators, found {len(train)}")
     table, pools = summaries(train, columns), config.pools(columns)
     considered: dict[str, tuple[Score, ...]] = dict.fromkeys(pools, ())
+    trees: dict[str, Tree] = {}
     if config.method == "mapping":
         place = f"discover_categories.mapping_file: {config.mapping_file}"
         categories = mapping.parse(given, columns, config, place)
@@ -56,27 +58,20 @@ def discover(
         for left, (pool, names) in zip(range(len(pools))[::-1], pools.items(), strict=True):
             # Each pool may use what those before it left, less one category for each after it.
             budget = config.max_clusters - len(groups) - left
-            found, considered[pool] = _grouped(names, table, config, budget, seed)
-            groups += found
+            if config.method == "semantic":
+                minimum = config.min_features_per_category
+                groups += mapping.semantic(names, minimum, budget, "discover_categories")
+                continue
+            values = np.stack([table[name] for name in names], 1)
+            labels, considered[pool], trees[pool] = clustering.cluster(values, config, budget, seed)
+            groups += _grouped(names, labels)
         categories = dict(zip(naming.names(groups), groups, strict=True))
-    return quality.described(categories, table, pools, considered)
+    return quality.described(categories, table, pools, considered, trees)
 
 
-def _grouped(
-    names: Sequence[str],
-    table: quality.Table,
-    config: Config,
-    budget: int,
-    seed: int,
-) -> tuple[Groups, tuple[Score, ...]]:
-    """The categories of one pool, and the scores of the numbers considered."""
-    if config.method == "semantic":
-        minimum = config.min_features_per_category
-        return mapping.semantic(names, minimum, budget, "discover_categories"), ()
-    values = np.stack([table[name] for name in names], 1)
-    labels, scores = clustering.cluster(values, config, budget, seed)
-    groups: Groups = [
+def _grouped(names: Sequence[str], labels: Int[np.ndarray, " D"]) -> Groups:
+    """The columns of each label."""
+    return [
         tuple(name for name, label in zip(names, labels, strict=True) if label == index)
         for index in range(labels.max() + 1)
     ]
-    return groups, scores

@@ -14,6 +14,8 @@ from spinlock.params import STRICT, inside
 
 InProject = Annotated[str, AfterValidator(inside)]
 
+Tree = tuple[tuple[int, int, float], ...]  # merges: two nodes (columns, then merges) and the height
+
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Config:
@@ -24,7 +26,8 @@ class Config:
     isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
-    num_bootstraps: int = Field(ge=1)  # resamples of the training operators
+    num_trees: int = Field(ge=1)  # of resampled operators, averaged: see `clustering.bagged`
+    num_bootstraps: int = Field(ge=1)  # resamples of the training operators behind the stability
     min_stability: float = Field(ge=0, le=1)  # mean adjusted Rand index over resamples
 
     def __post_init__(self) -> None:
@@ -69,6 +72,8 @@ class Partition:
     defining: dict[str, tuple[str, ...]]  # up to three most central columns of each category
     chosen: dict[str, Score]  # by pool
     considered: dict[str, tuple[Score, ...]]  # by pool, every number that could be formed
+    pools: dict[str, tuple[str, ...]]  # columns of each pool, in the order of its tree
+    trees: dict[str, Tree]  # by pool, where a clustering made one
 
 
 def write(path: Path, partition: Partition, config: Config, seed: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spinlock.categories import clustering
-from spinlock.categories.partition import Partition, Score
+from spinlock.categories.partition import Partition, Score, Tree
 
 NUM_DEFINING = 3
 
@@ -18,6 +18,7 @@ def described(
     table: Table,
     pools: Mapping[str, Sequence[str]],
     considered: Mapping[str, tuple[Score, ...]],
+    trees: Mapping[str, Tree],
 ) -> Partition:
     """A partition with its scores by pool, and the columns that define each category."""
     chosen, isolated = {}, []
@@ -36,6 +37,8 @@ def described(
         defining={c: _defining(columns, table) for c, columns in categories.items()},
         chosen=chosen,
         considered=dict(considered),
+        pools={pool: tuple(names) for pool, names in pools.items()},
+        trees=dict(trees),
     )
 
 
@@ -47,14 +50,14 @@ def silhouette(categories: Mapping[str, Sequence[str]], table: Table) -> float |
 
 
 def redundancy(categories: Mapping[str, Sequence[str]], table: Table) -> float | None:
-    """Mean |r| between the first principal components of two different categories.
+    """Mean |ρ| between the first principal components of two different categories.
 
     0 if no category's main direction tells of another's; None if there is only one category.
     """
     if len(categories) < 2:
         return None
     components = [_first_component(names, table) for names in categories.values()]
-    overlap = 1 - clustering.distances(np.stack(components, 1))
+    overlap = clustering.associations(np.stack(components, 1))
     return float(overlap[~np.eye(len(overlap), dtype=bool)].mean())
 
 

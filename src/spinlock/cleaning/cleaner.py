@@ -92,6 +92,15 @@ class Cleaner:
             temporal_mask=temporal_mask,
         )
 
+    def restore(self, cleaned: Float[Tensor, "*n K"], family: str) -> Float[Tensor, "*n K"]:
+        """Kept columns in their own units again: the inverse of `apply` inside the limits."""
+        columns = self.family(family)
+        median, mean, scale = (
+            part[columns.kept_index].to(cleaned)
+            for part in (columns.median, columns.mean, columns.scale)
+        )
+        return median + (mean + scale * cleaned)
+
     def check(self, columns: Mapping[str, Sequence[str]], place: str) -> None:
         """Compare the raw columns of some features with those the cleaner was fitted on.
 

@@ -177,14 +177,23 @@ def pca_waterfill(train: Target, rows: Target, total_bits: float, fit: Fit) -> C
     No categories: the strongest classical code, with ⌊total_bits⌋ bits. The next bit goes to the
     component whose squared error on the training rows it lowers most.
     """
+    return pca_waterfills(train, rows, [total_bits], fit)[0]
+
+
+def pca_waterfills(train: Target, rows: Target, budgets: Sequence[float], fit: Fit) -> list[Coded]:
+    """The same at several numbers of bits: what greedy gain gives to few it also gives to many."""
     scale = np.sqrt(train.weight)
     mean, axes, _ = principal_axes(train.values * scale)
     scores = (train.values * scale - mean) @ axes.T
-    codebooks = _allocate(scores, math.floor(total_bits), fit)
-    used = [c for c, codebook in enumerate(codebooks) if len(codebook) > 1]
-    subspaces = [axes[[component]] for component in used]
-    coded = _look_up(rows.values * scale, mean, subspaces, [codebooks[c] for c in used])
-    return Coded(coded.values / scale, coded.tokens)
+    wanted = [math.floor(bits) for bits in budgets]
+    found = _allocate(scores, wanted, fit)
+    coded = []
+    for bits in wanted:
+        used = [c for c, codebook in enumerate(found[bits]) if len(codebook) > 1]
+        subspaces = [axes[[component]] for component in used]
+        part = _look_up(rows.values * scale, mean, subspaces, [found[bits][c] for c in used])
+        coded.append(Coded(part.values / scale, part.tokens))
+    return coded
 
 
 def principal_axes(
@@ -251,25 +260,27 @@ def _look_up(
     return Coded(values, tokens)
 
 
-def _allocate(scores: np.ndarray, total_bits: int, fit: Fit) -> list[np.ndarray]:
-    """A codebook of at most 2^b codes for each component; Σ b is at most `total_bits`."""
+def _allocate(scores: np.ndarray, budgets: Sequence[int], fit: Fit) -> dict[int, list[np.ndarray]]:
+    """For each budget a codebook of at most 2^b codes a component, Σ b at most the budget."""
     errors = np.square(scores).sum(0)
     codebooks = [np.zeros((1, 1))] * scores.shape[1]
+    found, spent = {0: list(codebooks)}, 0
     # A bit saves at most the error there is: a component is tried only when that could win.
     queue = [(-float(error), component, codebooks[0]) for component, error in enumerate(errors)]
     heapq.heapify(queue)
-    while total_bits and queue:
+    while spent < max(budgets) and queue:
         _, component, codebook = heapq.heappop(queue)
         values = scores[:, [component]]
         if codebook is not codebooks[component]:
-            total_bits -= 1
+            spent += 1
             codebooks[component], errors[component] = codebook, _lost(values, codebook)
+            found[spent] = list(codebooks)
         size = 2 * len(codebook)
         finer = kmeans(values, size, fit.named(f"{component}/{size}"))
         gain = errors[component] - _lost(values, finer)
         if gain > 0:
             heapq.heappush(queue, (-gain, component, finer))
-    return codebooks
+    return {bits: found[min(bits, spent)] for bits in budgets}
 
 
 def _lost(values: Float[np.ndarray, "n 1"], codebook: Float[np.ndarray, "k 1"]) -> float:

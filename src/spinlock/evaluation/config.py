@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from spinlock.params import STRICT
 
 Step = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=2)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -16,7 +17,7 @@ class Config:
 
     num_bootstraps: int = Field(ge=100)  # resamples of the operators behind an interval
     num_pair_bootstraps: int = Field(ge=20)  # the same for scores over pairs of operators
-    num_permutations: int = Field(ge=1)  # behind a permutation-corrected mutual information
+    num_permutations: int = Field(ge=19)  # behind the null of what leaks; 19 reach p = 0.05
     min_operators: int = Field(ge=2)  # smaller groups give null and their count
     headline_steps: tuple[Step, ...]  # steps of the error curve that become metrics
     num_identity_operators: int = Field(ge=0)  # replayed from another u0 with other noise
@@ -24,9 +25,12 @@ class Config:
     batch_size: int = Field(ge=1)  # operators that the agent rolls out together
     valid_vrmse: float = Field(gt=0)  # a prediction is valid until its VRMSE exceeds this
     num_init: int = Field(ge=1)  # starts of each k-means of the equal-bit codes
+    rate_codebook_sizes: tuple[Size, ...]  # K of the classical codes in the rate–distortion curve
 
     def __post_init__(self) -> None:
-        steps = self.headline_steps
+        steps, sizes = self.headline_steps, self.rate_codebook_sizes
+        if list(sizes) != sorted(set(sizes)):
+            raise ValueError(f"rate_codebook_sizes: allowed increasing sizes, got {list(sizes)}")
         if not steps or list(steps) != sorted(set(steps)):
             raise ValueError(
                 f"headline_steps: allowed increasing steps, at least one, got {list(steps)}"

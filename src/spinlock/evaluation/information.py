@@ -44,35 +44,33 @@ def null_information(
     return float(np.mean([mutual_information(a, b[order]) for order in permutations]))
 
 
-def joint_entropy(tokens: Int[np.ndarray, "n S"], permutations: Int[np.ndarray, "q n"]) -> float:
-    r"""Upper estimate in bits of the entropy of all tokens of an operator together.
+def shared(
+    tokens: Int[np.ndarray, "n S"], permutations: Int[np.ndarray, "q n"]
+) -> Float[np.ndarray, "S S"]:
+    """Mutual information in bits of each two tokens, less its mean under permutation, at least 0.
 
-    $\sum_s H(s) - \sum_{(s,t)} I(s; t)$ over the tree of pairs that share most (Chow & Liu 1968),
-    each I less its mean under permutation, at least 0. A plug-in estimate would be log2 n at
-    most: with dozens of tokens every operator is unique.
+    The diagonal is 0.
     """
     num_tokens = tokens.shape[1]
-    shared = np.zeros((num_tokens, num_tokens))
+    found = np.zeros((num_tokens, num_tokens))
     for s in range(num_tokens):
         for t in range(s):
             null = null_information(tokens[:, s], tokens[:, t], permutations)
-            shared[s, t] = max(mutual_information(tokens[:, s], tokens[:, t]) - null, 0.0)
-    shared += shared.T
-    return sum(entropy(tokens[:, s]) for s in range(num_tokens)) - _tree_weight(shared)
+            found[s, t] = max(mutual_information(tokens[:, s], tokens[:, t]) - null, 0.0)
+    return found + found.T
 
 
-def leakage(
-    tokens: Int[np.ndarray, "n S"],
-    labels: Int[np.ndarray, " n"],
-    permutations: Int[np.ndarray, "q n"],
-) -> tuple[float, float]:
-    """Mean over tokens of their mutual information with a label, in bits, and of its null.
+def joint_entropy(tokens: Int[np.ndarray, "n S"], between: Float[np.ndarray, "S S"]) -> float:
+    r"""Upper estimate in bits of the entropy of all tokens of an operator together.
 
-    The second is what permuted labels give: only the first less the second is information.
+    $\sum_s H(s) - \sum_{(s,t)} I(s; t)$ over the tree of pairs that share most (Chow & Liu 1968).
+    A plug-in estimate would be log2 n at most: with dozens of tokens every operator is unique.
+
+    Args:
+        tokens: of n operators.
+        between: see `shared`.
     """
-    found = [mutual_information(token, labels) for token in tokens.T]
-    null = [null_information(token, labels, permutations) for token in tokens.T]
-    return float(np.mean(found)), float(np.mean(null))
+    return sum(entropy(token) for token in tokens.T) - _tree_weight(between)
 
 
 def agreement(a: Int[np.ndarray, "n S"], b: Int[np.ndarray, "n S"]) -> Float[np.ndarray, " n"]:

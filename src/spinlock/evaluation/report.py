@@ -1,6 +1,6 @@
 """The whole evaluation: every score of every group of operators, the scorecard and its tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,8 +8,7 @@ from jaxtyping import Int
 
 from spinlock import runtime
 from spinlock.evaluation import agent as agent_scores
-from spinlock.evaluation import cost, emulation, identity, scorecard, symbols, views, vocabulary
-from spinlock.evaluation import tokenizer as tokenizer_scores
+from spinlock.evaluation import cost, emulation, lexicon, scorecard, symbols, tables, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
@@ -17,7 +16,6 @@ from spinlock.evaluation.emulation import Emulation, Judge
 from spinlock.evaluation.intervals import Bootstrap, curve
 from spinlock.evaluation.semantics import Semantics, semantics
 from spinlock.evaluation.vocabulary import Vocabulary
-from spinlock.initial_conditions.families import family
 
 Metrics = dict[str, float | int | None]
 ALL = "all"  # the "policy" of all operators together
@@ -30,7 +28,7 @@ class Report:
     metrics: Metrics
     scorecard: list[scorecard.Row]
     error_curves: list[dict[str, object]]
-    categories: list[dict[str, object]]
+    tables: dict[str, Sequence[Mapping[str, object]]]  # by the name of their file
     vocabulary: Vocabulary
     semantics: Semantics
     emulation: Emulation
@@ -55,61 +53,43 @@ class Evaluation:
         fit = Fit(self.how.seed, "evaluate", self.config.num_init)
         cleaned, train = self.sources.cleaned, self.sources.cleaned.rows("train")
         described = vocabulary.describe(self.sources.tokenizer, cleaned.aggregated, train, fit)
+        found = lexicon.findings(self._lexicon(described))
         emulated = self._emulate()
         metrics = {
-            **self._tokenizer(described),
+            **found.metrics,
             **self._agent(emulated),
             **self._symbols(emulated, described.isolated),
             **self._cost(),
         }
         rows = scorecard.scorecard(metrics, self.config.headline_steps, self.policies)
+        error_curves = self.error_curves(emulated)
         return Report(
             metrics=metrics,
             scorecard=rows,
-            error_curves=self.error_curves(emulated),
-            categories=tokenizer_scores.by_category(described, cleaned.rows("test"), self.how),
+            error_curves=error_curves,
+            tables={
+                **found.tables,
+                "scores": tables.scores(metrics),
+                "error_curves": tables.wide(error_curves, ALL),
+                "error_curves_by_policy": error_curves,
+            },
             vocabulary=described,
             semantics=semantics(described.target.take(train), len(described.layout.categories)),
             emulation=emulated,
             text=scorecard.text(rows, metrics, self.config.headline_steps),
         )
 
-    def _tokenizer(self, described: Vocabulary) -> Metrics:
-        metrics: Metrics = {}
-        for prefix, name in self.groups.items():
-            rows = self.sources.cleaned.rows(name)
-            found = tokenizer_scores.metrics(described, rows, self.how, self.pairs)
-            found |= self._leakage(described, rows)
-            metrics |= _under(f"{prefix}tokenizer/", found)
-        everyone = np.flatnonzero(self.sources.cleaned.metadata.valid)
-        joint = tokenizer_scores.joint(
-            described, everyone, self.config.num_permutations, self.how.seed
+    def _lexicon(self, described: Vocabulary) -> lexicon.Lexicon:
+        """What the tokenizer's half is made of."""
+        return lexicon.Lexicon(
+            sources=self.sources,
+            vocabulary=described,
+            config=self.config,
+            groups=self.groups,
+            how=self.how,
+            pairs=self.pairs,
+            workers=self.workers,
         )
-        return metrics | _under("tokenizer/", joint) | self._identity(described)
-
-    def _leakage(self, described: Vocabulary, rows: Int[np.ndarray, " n"]) -> Metrics:
-        families = [family(self.sources.operators.ic_types[row]) for row in rows]
-        labels = np.unique(families, return_inverse=True)[1]
-        tokens = described.own.tokens[rows][:, ~described.isolated]
-        return identity.leakage(tokens, labels, self.config.num_permutations, self.how)
-
-    def _identity(self, described: Vocabulary) -> Metrics:
-        """Tokens of the same operators from another u0 with other noise, where none diverged."""
-        count, cleaned = self.config.num_identity_operators, self.sources.cleaned
-        chosen = {prefix: cleaned.rows(self.groups[prefix])[:count] for prefix in ("", "val/")}
-        rows = np.concatenate(list(chosen.values()))
-        again = views.tokens_again(
-            self.sources.operators, self.sources.index, self.sources.tokenizer, rows, self.workers
-        )
-        metrics: Metrics = {}
-        for prefix, own in chosen.items():
-            kept = [row for row in own.tolist() if row in again]
-            first = described.own.tokens[kept]
-            second = np.array([again[row] for row in kept], dtype=np.int64).reshape(first.shape)
-            levels = [len(sizes) for sizes in described.sizes]
-            found = identity.identity(first, second, described.isolated, levels, self.how)
-            metrics |= _under(f"{prefix}tokenizer/", found)
-        return metrics
 
     def _emulate(self) -> Emulation:
         operators, index = self.sources.operators, self.sources.index

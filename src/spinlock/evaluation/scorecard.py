@@ -1,5 +1,6 @@
 """The scorecard: each criterion of success with its value, interval, floor, ceiling and goal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,11 @@ from spinlock.evaluation.criteria import Criterion
 Metrics = Mapping[str, float | int | None]
 DIGITS = 3  # significant, in the printed table
 CODED = ("reconstruction", "quality")
+NUMBERS = (
+    *("value", "low", "high", "no skill", "possible", "goal", "met"),
+    *("difference", "low", "high"),
+)
+GAP = re.compile(rf"held_out/([^/]+)/tokenizer/gap(?:_({'|'.join(criteria.COMPARED)}))?")
 WORDS = {True: "yes", False: "no", None: "-"}
 
 
@@ -27,6 +33,9 @@ class Row:
     ceiling: float | None
     goal: float | None  # to be exceeded, or to stay below, as `criterion` says
     met: bool | None
+    difference: float | None  # paired, to the rival that comes closest
+    difference_low: float | None
+    difference_high: float | None
 
 
 def scorecard(
@@ -42,13 +51,22 @@ def scorecard(
 
 
 def judge(criterion: Criterion, metrics: Metrics) -> Row:
-    """Look the metrics up and compare; a number is a goal to reach, a metric one to beat."""
+    """Look the metrics up and compare; a number is a goal to reach, a metric one to beat.
+
+    A rival is beaten if the value is better and the interval of the paired difference, where there
+    is one, does not reach 0: intervals of two codes on the same operators may overlap although one
+    is better on each of them, and a better value alone may be chance.
+    """
     value = _number(metrics, criterion.value)
     goal, met = _goal(criterion, metrics), None
+    differences = _differences(criterion, metrics)
+    closest = differences[0] if differences else (None, None, None)
     if value is not None and goal is not None:
         beaten = value < goal if criterion.better == "below" else value > goal
         reached = value == goal and criterion.better == "above"
-        met = beaten or (reached and isinstance(criterion.goal, float))
+        met = (beaten and _certain(criterion, differences)) or (
+            reached and isinstance(criterion.goal, float)
+        )
     return Row(
         criterion=criterion.name,
         source=criterion.source,
@@ -60,6 +78,9 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
         ceiling=_number(metrics, criterion.ceiling),
         goal=goal,
         met=met,
+        difference=closest[0],
+        difference_low=closest[1],
+        difference_high=closest[2],
     )
 
 
@@ -76,6 +97,9 @@ def reference(metric: str, name: str, metrics: Metrics) -> Row:
         ceiling=None,
         goal=None,
         met=None,
+        difference=None,
+        difference_low=None,
+        difference_high=None,
     )
 
 
@@ -89,7 +113,7 @@ def table(rows: Sequence[Row]) -> list[dict[str, object]]:
 def text(rows: Sequence[Row], metrics: Metrics, headline_steps: Sequence[int]) -> str:
     """The criteria, the codes and the predictors as plain text, columns aligned."""
     judged = [
-        (row.criterion, *map(_text, _numbers(row)), WORDS[row.met])
+        (row.criterion, *map(_text, _numbers(row)), WORDS[row.met], *map(_text, _paired(row)))
         for row in rows
         if row.source != "baseline"
     ]
@@ -104,19 +128,57 @@ def text(rows: Sequence[Row], metrics: Metrics, headline_steps: Sequence[int]) -
         )
         for name, end in (("agent", ""), *((p, f"_{p}") for p in criteria.PREDICTORS))
     ]
-    numbers = ("value", "low", "high", "floor", "ceiling", "goal", "met")
     steps = (f"step {step}" for step in headline_steps)
-    return "\n\n".join(
-        (
-            _aligned([("criterion, test operators", *numbers), *judged]),
-            _aligned([("codes of equal bits, floors, ceiling", *CODED), *codes]),
-            _aligned([("median VRMSE of rollouts", *steps), *predictors]),
-        )
-    )
+    tables = [
+        [("criterion, test operators", *NUMBERS), *judged],
+        [("codes of equal bits, floors, ceiling", *CODED), *codes],
+        [("median VRMSE of rollouts", *steps), *predictors],
+    ]
+    if gaps := _gaps(metrics):
+        header = ("reconstruction of held-out operators − test", "value", "low", "high")
+        tables.insert(2, [header, *gaps])
+    return "\n\n".join(map(_aligned, tables))
 
 
 def _numbers(row: Row) -> tuple[float | None, ...]:
     return (row.value, row.low, row.high, row.floor, row.ceiling, row.goal)
+
+
+def _paired(row: Row) -> tuple[float | None, ...]:
+    return (row.difference, row.difference_low, row.difference_high)
+
+
+def _gaps(metrics: Metrics) -> list[tuple[str, ...]]:
+    """What codes lose on held-out groups, with intervals: see `tokenizer.gaps`."""
+    found = [match for name in metrics if (match := GAP.fullmatch(name))]
+    return [
+        (
+            f"{match[1]}: {(match[2] or 'tokenizer').replace('_', ' ')}",
+            *(_text(_number(metrics, match[0] + end)) for end in ("", "_low", "_high")),
+        )
+        for match in found
+    ]
+
+
+Paired = tuple[float | None, float | None, float | None]  # a difference and its interval
+
+
+def _differences(criterion: Criterion, metrics: Metrics) -> list[Paired]:
+    """The paired differences that are known; the least in favor of the value first."""
+    found: list[Paired] = [
+        (_number(metrics, name), _number(metrics, f"{name}_low"), _number(metrics, f"{name}_high"))
+        for name in criterion.paired
+    ]
+    sign = 1 if criterion.better == "above" else -1
+    known = [(sign * entry[0], entry) for entry in found if entry[0] is not None]
+    return [entry for _, entry in sorted(known, key=lambda pair: pair[0])]
+
+
+def _certain(criterion: Criterion, differences: Sequence[Paired]) -> bool:
+    """Whether no paired difference leaves a doubt; true if there is none."""
+    if criterion.better == "above":
+        return all(low is not None and low > 0 for _, low, _ in differences)
+    return all(high is not None and high < 0 for _, _, high in differences)
 
 
 def _aligned(cells: Sequence[tuple[str, ...]]) -> str:

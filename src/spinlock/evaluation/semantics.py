@@ -4,18 +4,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
 
 from spinlock.categories import clustering
 from spinlock.evaluation.codes import Target
+from spinlock.evaluation.resampling import Flat
+
+NAMES = (
+    "categories_silhouette",
+    "categories_davies_bouldin",
+    "categories_correlation",
+    "categories_correlation_within",
+    "categories_redundancy",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Semantics:
     """Absolute correlations over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
 
+    count: int  # operators
     category_of: Int[np.ndarray, " D"]  # of each column
+    similar: Float[np.ndarray, "D D"]  # |r| of two columns
     association: Float[np.ndarray, "D G"]  # mean |r| of a column with the others of a category
     correlation: Float[np.ndarray, "G G"]  # mean |r| between columns of two categories
+    components: Float[np.ndarray, "D+G D+G"]  # |r| of columns and first principal components
+    tree: Float[np.ndarray, "D-1 4"]  # average linkage of the columns by 1 − |r|
 
 
 def semantics(target: Target, num_categories: int) -> Semantics:
@@ -24,13 +39,71 @@ def semantics(target: Target, num_categories: int) -> Semantics:
     cells = np.zeros((len(target.column), num_columns))
     cells[np.arange(len(cells)), target.column] = 1
     values = target.values @ (cells / cells.sum(0))
-    similar = 1 - clustering.distances(values)
     category_of = np.zeros(num_columns, dtype=np.int64)
     category_of[target.column] = target.category
+    mains = [_first_component(values[:, category_of == g]) for g in range(num_categories)]
+    distance = clustering.distances(np.column_stack([values, *mains]))
+    similar = 1 - distance[:num_columns, :num_columns]
     member = np.eye(num_categories)[category_of]
     others = member.sum(0) - member  # a column is no evidence for itself
     total = similar @ member - member
     association = np.divide(total, others, out=np.zeros_like(total), where=others > 0)
     counts = member.sum(0)
     correlation = member.T @ similar @ member / np.outer(counts, counts)
-    return Semantics(category_of=category_of, association=association, correlation=correlation)
+    return Semantics(
+        count=len(values),
+        category_of=category_of,
+        similar=similar,
+        association=association,
+        correlation=correlation,
+        components=1 - distance,
+        tree=linkage(squareform(1 - similar, checks=False), "average")
+        if num_columns > 1
+        else np.zeros((0, 4)),
+    )
+
+
+def metrics(found: Semantics) -> Flat:
+    """How well the categories part the columns, on operators they were not made from.
+
+    * `categories_silhouette`: mean silhouette of the columns by 1 − |r| (Rousseeuw 1987), in
+      [−1, 1]; bad case: 0 or less.
+    * `categories_davies_bouldin`: mean over categories of the largest
+      $(s_g + s_h) / d_{gh}$ (Davies & Bouldin 1979), with s the mean 1 − |r| of a category's
+      columns to its first principal component and d that of two components. 0 if every category
+      is one direction; bad case: 1 or more.
+    * `categories_correlation`: mean |r| between columns of two different categories, and
+      `categories_correlation_within`, of one; `categories_redundancy`: mean |r| of two components.
+    """
+    number = len(found.correlation)
+    if number < 2:
+        return dict.fromkeys(NAMES)
+    same = found.category_of[:, None] == found.category_of[None]
+    pairs = ~np.eye(len(same), dtype=bool)
+    num_columns = len(same)
+    between = found.components[num_columns:, num_columns:]
+    values = (
+        clustering.silhouette(1 - found.similar, found.category_of),
+        _davies_bouldin(found),
+        float(found.similar[~same].mean()),
+        float(found.similar[same & pairs].mean()) if (same & pairs).any() else None,
+        float(between[~np.eye(number, dtype=bool)].mean()),
+    )
+    return dict(zip(NAMES, values, strict=True))
+
+
+def _davies_bouldin(found: Semantics) -> float:
+    num_columns = len(found.category_of)
+    apart = 1 - found.components[num_columns:, num_columns:]
+    own = 1 - found.components[np.arange(num_columns), num_columns + found.category_of]
+    spread = np.bincount(found.category_of, own) / np.bincount(found.category_of)
+    ratio = np.full(apart.shape, np.inf)
+    np.divide(spread[:, None] + spread, apart, out=ratio, where=apart > 0)
+    np.fill_diagonal(ratio, -np.inf)
+    return float(ratio.max(1).mean())
+
+
+def _first_component(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """Scores of the operators on the first principal component of some columns."""
+    left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    return left[:, 0] * singular[0]

@@ -5,15 +5,26 @@ from collections.abc import Mapping, Sequence
 
 Metrics = Mapping[str, float | int | None]
 ENDS = ("mean", "low", "high")  # of the names that stand beside a value
-DETAIL = re.compile(r"_to_\d+|spectral_|_count$|_label$")
-HELD_OUT = re.compile(r"held_out/[^/]+/(tokenizer/(quality|reconstruction)|noa/vrmse_\d+)$")
+DETAIL = re.compile(
+    "|".join(
+        (
+            r"_to_\d+|spectral_|_count$|_label$|_share$|_null|_gain|_minus_|_shuffled$|_train_mean$",
+            r"tokenizer/(quality|topo_(pre|post|end))_|tokenizer/\w+_(initial|summary|temporal)$",
+            r"noa/(mse|valid_steps)\w*_(persistence|policy_alone|noise_floor)$",
+            r"noa/[^/]+/(?!vrmse_\d+$)",  # of a policy alone, all but the agent's error
+            r"^val/noa/\w+_(persistence|policy_alone|noise_floor|ceiling)$",
+        )
+    )
+)
+HELD_OUT = re.compile(r"held_out/[^/]+/(tokenizer/(quality|reconstruction|gap)|noa/vrmse_\d+)$")
 
 
 def headlines(metrics: Metrics) -> dict[str, float | int | None]:
     """The metrics that people compare from run to run.
 
-    Left to `scores`: means and intervals, spectra, windows of time, and all but quality,
-    reconstruction and VRMSE of the held-out groups.
+    Left to `scores`: means and intervals, what is another's score less ours or said twice, floors
+    that never move, spectra, windows of time, baselines by policy and on validation, and all but
+    quality, reconstruction, its gap and VRMSE of the held-out groups.
     """
     return {
         name: value

@@ -1,44 +1,64 @@
 """The tokenizer's scores on some operators, each beside what no skill and what no loss gives."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.spatial.distance import squareform
 
 from spinlock import randomness
-from spinlock.evaluation import codes, information, reconstruction, topography
+from spinlock.evaluation import codes, information, reconstruction, topography, usage
 from spinlock.evaluation.codes import Target
-from spinlock.evaluation.intervals import Bootstrap, Interval
+from spinlock.evaluation.criteria import BY_CATEGORY, COMPARED
+from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.reconstruction import Errors
+from spinlock.evaluation.resampling import Estimate, Flat, flat, nothing
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.tokenizer import scores
 from spinlock.tokenizer.layout import FAMILIES, Layout
 
+OWN = "tokenizer"
 RIVALS = (
-    "pca_kmeans",
-    "residual_kmeans",
-    "residual_beam",
-    "product",
+    *BY_CATEGORY,
     "pca_waterfill",
     "train_mean",
     "shuffled",
     "untrained",
     "unquantized",
 )
+JOINT_PERMUTATIONS = 10  # behind the mean of the null of each pair of tokens
 
-Metrics = dict[str, float | int | None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A group of operators: squared errors of every code, and their mean with its resamples."""
+
+    errors: dict[str, Errors]
+    lost: dict[str, Estimate]
+
+
+def measured(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) -> Measured:
+    """Errors of the tokenizer, of every rival, and of another operator's tokens."""
+    target = vocabulary.target.take(rows)
+    values = {name: cells[rows] for name, cells in vocabulary.values.items()}
+    values["shuffled"] = values[OWN][shuffle(len(rows), how.seed)]
+    errors = {name: reconstruction.errors(values[name], target) for name in (OWN, *RIVALS)}
+    lost = {name: reconstruction.estimate(found, how) for name, found in errors.items()}
+    return Measured(errors=errors, lost=lost)
 
 
 def metrics(
     vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap, pairs: Bootstrap
-) -> Metrics:
-    """All scores of a group of operators, without prefix.
+) -> Flat:
+    """All scores of a group of operators, without prefix; `_low` and `_high` end their intervals.
 
     * `count`, `bits`: operators; Σ log2 K of the codebooks, the bits of every equal-bit rival.
-    * `reconstruction…`, `quality…` = 1 − reconstruction: see `reconstruction.reconstruction`;
-      `_<rival>` of another code, `_<family>` of the columns of a family.
-    * `r2`: median over columns of R²; `effective_rank` of the target.
-    * `utilization`, `perplexity`, `perplexity_normalized`: see `tokenizer.scores`; `entropy`: sum
-      of the entropies of the tokens in bits (at most log2 of the count each).
+    * `reconstruction…`, `quality…`, `r2…`: see `losses`.
+    * `effective_rank`, `…_latents`, `…_quantized`: of the target, before and after quantization;
+      see `reconstruction.effective_rank`. Bad case: the last far below the first.
+    * `utilization`, `perplexity`, `perplexity_normalized`, `entropy`: see `usage.metrics`.
     * `topo_…`: see `topographies`.
 
     Args:
@@ -47,71 +67,155 @@ def metrics(
         how: resamples of scores over operators.
         pairs: resamples of scores over pairs of operators.
     """
-    target = vocabulary.target.take(rows)
-    values = _guesses(vocabulary, rows, how.seed)
-    result: Metrics = {
-        "count": len(rows),
-        "bits": codes.bits(vocabulary.sizes),
-    }
-    for name, guess in values.items():
-        suffix = "" if name == "tokenizer" else f"_{name}"
-        found = reconstruction.reconstruction(reconstruction.errors(guess, target), how)
-        result |= _with_quality(suffix, found)
-    own = reconstruction.errors(values["tokenizer"], target)
-    for family, columns in family_columns(vocabulary.layout).items():
-        if columns.any():
-            result[f"reconstruction_{family}"] = reconstruction.reconstruction(
-                own.of(columns), how
-            ).value
+    result: Flat = {"count": len(rows), "bits": codes.bits(vocabulary.sizes)}
     enough = len(rows) >= how.min_operators
-    result |= _of_target(values["tokenizer"], target, enough)
-    result |= _of_tokens(vocabulary, rows, enough)
+    result |= losses(vocabulary, rows, how)
+    result |= ranks(vocabulary, rows, how) if enough else nothing(*_rank_names())
+    tokens = vocabulary.own.tokens[rows]
+    result |= usage.metrics(tokens, vocabulary.sizes, how) if enough else nothing(*usage.NAMES)
     return result | topographies(vocabulary, rows, pairs)
 
 
-def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Bootstrap) -> Metrics:
-    """Spearman's correlation of the distances of all pairs of operators in two spaces.
+def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) -> Flat:
+    """What is lost by the tokenizer and by every rival.
 
-    `topo_pre` input ↔ latent, `topo_post` latent ↔ quantized, `topo_end` input ↔ quantized,
-    `topo_tokens` input ↔ tokens (Hamming); each with `_low` and `_high`, and with the suffix of a
-    rival: untrained encoder, shuffled tokens, k-means at equal bits.
+    * `reconstruction`: see `reconstruction.reconstruction`; `quality` is 1 less it;
+      `_<rival>` of another code, `_<family>` of the columns of a family.
+    * `reconstruction_minus_<rival>`: paired difference to a code that is to be beaten, on the same
+      operators. Bad case: at least 0. `reconstruction_over_best`: paired ratio to the best code by
+      category at equal bits, the best on these very operators. Bad case: at least 1.
+    * `r2`, `r2_<family>`: median over columns of R², see `reconstruction.explained`.
     """
-    target, own, plain = vocabulary.target.take(rows), vocabulary.own, vocabulary.untrained
-    given = _square(
-        scores.cell_distances(
-            torch.from_numpy(target.values),
-            torch.from_numpy(target.exists),
-            torch.from_numpy(target.weight),
-        )
-    )
-    result: Metrics = {}
-    for suffix, spaces in (("", own), ("_untrained", plain)):
-        latents = topography.euclidean(spaces.latents[rows])
-        quantized = topography.euclidean(spaces.quantized[rows])
-        compared = {"topo_pre": (given, latents), "topo_post": (latents, quantized)}
-        compared |= {"topo_end": (given, quantized)}
-        for name, spaces_pair in compared.items():
-            result |= _flat(name + suffix, topography.similarity(*spaces_pair, pairs))
-    symbols = {"": own.tokens[rows], "_untrained": plain.tokens[rows]}
-    symbols |= {f"_{name}": tokens[rows] for name, tokens in vocabulary.tokens.items()}
-    symbols["_shuffled"] = own.tokens[rows][shuffle(len(rows), pairs.seed)]
-    for suffix, tokens in symbols.items():
-        found = topography.similarity(given, topography.hamming(tokens), pairs)
-        result |= _flat(f"topo_tokens{suffix}", found)
+    families = {f: c for f, c in family_columns(vocabulary.layout).items() if c.any()}
+    if len(rows) < how.min_operators:
+        return _unknown(list(families))
+    group = measured(vocabulary, rows, how)
+    own = group.lost[OWN]
+    result: Flat = {}
+    for name, lost in group.lost.items():
+        result |= _with_quality("" if name == OWN else f"_{name}", lost)
+    for name in COMPARED:
+        difference = own.minus(group.lost[name])
+        result |= flat(f"reconstruction_minus_{name}", difference.interval())
+    best = min(BY_CATEGORY, key=lambda name: group.lost[name].value)
+    result |= flat("reconstruction_over_best", own.over(group.lost[best]).interval())
+    target = vocabulary.target.take(rows)
+    shares = reconstruction.explained(vocabulary.values[OWN][rows], target, how)
+    result |= flat("r2", shares.median(np.ones(shares.value.shape, dtype=bool)).interval())
+    for family, columns in families.items():
+        part = reconstruction.estimate(group.errors[OWN].of(columns), how)
+        result |= flat(f"reconstruction_{family}", part.interval())
+        result |= flat(f"r2_{family}", shares.median(columns).interval())
     return result
 
 
-def by_category(
-    vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap
-) -> list[dict[str, object]]:
-    """Rows of `reconstruction_by_category.csv`: one a category, one column a code."""
-    target = vocabulary.target.take(rows)
-    values = _guesses(vocabulary, rows, how.seed)
-    errors = {name: reconstruction.errors(guess, target) for name, guess in values.items()}
-    return [
-        _category_row(vocabulary, index, target, errors, how)
-        for index in range(len(vocabulary.layout.categories))
-    ]
+def _unknown(families: Sequence[str]) -> Flat:
+    """The names of `losses` for a group that is too small."""
+    names = ["", "_over_best", *(f"_{name}" for name in (*RIVALS, *families))]
+    found = nothing(*(f"reconstruction{name}" for name in names))
+    found |= nothing(*(f"reconstruction_minus_{name}" for name in COMPARED))
+    found |= nothing("quality", "r2", *(f"r2_{family}" for family in families))
+    return found | {f"quality_{name}": None for name in RIVALS}
+
+
+def gaps(
+    vocabulary: Vocabulary,
+    rows: Int[np.ndarray, " n"],
+    test: Int[np.ndarray, " m"],
+    how: Bootstrap,
+) -> Flat:
+    """Reconstruction of a held-out group less that of the test operators, by code.
+
+    `gap` of the tokenizer, `gap_<rival>` of the rivals: how much a code loses on kinds of
+    operators never seen, 0 if nothing. The two groups are resampled apart.
+    """
+    suffixes = {name: "" if name == OWN else f"_{name}" for name in (OWN, *COMPARED)}
+    if min(len(rows), len(test)) < how.min_operators:
+        return nothing(*(f"gap{suffix}" for suffix in suffixes.values()))
+    here, there = (measured(vocabulary, group, how).lost for group in (rows, test))
+    result: Flat = {}
+    for name, suffix in suffixes.items():
+        result |= flat(f"gap{suffix}", here[name].gap(there[name]).interval())
+    return result
+
+
+def ranks(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) -> Flat:
+    """Effective ranks of the target and of the latents before and after quantization."""
+    target, own = vocabulary.target.take(rows), vocabulary.own
+    spaces = (target.values * np.sqrt(target.weight), own.latents[rows], own.quantized[rows])
+    result: Flat = {}
+    for name, space in zip(_rank_names(), spaces, strict=True):
+        result |= flat(name, reconstruction.rank(space, how).centered())
+    return result
+
+
+def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Bootstrap) -> Flat:
+    """Spearman's correlation of the distances of all pairs of operators in two spaces.
+
+    `topo_pre` input ↔ latent, `topo_post` latent ↔ quantized, `topo_end` input ↔ quantized,
+    `topo_tokens` input ↔ tokens (Hamming); each with the suffix of a rival: untrained encoder,
+    shuffled tokens, k-means at equal bits; `topo_tokens_minus_<rival>` is the paired difference.
+    1 keeps the order of all distances; bad case: 0, as of shuffled tokens.
+    """
+    spaces, wanted = _spaces(vocabulary, rows, pairs.seed)
+    symbols = [name for name in spaces if name.startswith("tokens_")]
+    beaten = [name.removeprefix("tokens_") for name in symbols if name != "tokens_shuffled"]
+    if len(rows) < pairs.min_operators:
+        return nothing(*wanted, *(f"topo_tokens_minus_{name}" for name in beaten))
+    found = topography.similarities(spaces, wanted, pairs)
+    result: Flat = {}
+    for name, similarity in found.items():
+        result |= flat(name, similarity.interval())
+    for name in beaten:
+        difference = found["topo_tokens"].minus(found[f"topo_tokens_{name}"])
+        result |= flat(f"topo_tokens_minus_{name}", difference.interval())
+    return result
+
+
+def _spaces(
+    vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int
+) -> tuple[dict[str, Float[np.ndarray, "n n"]], dict[str, tuple[str, str]]]:
+    """Distances in every space, and the couples of spaces that are compared."""
+    own, plain = vocabulary.own, vocabulary.untrained
+    spaces = {"given": input_distances(vocabulary.target.take(rows))}
+    wanted = {}
+    for suffix, found in (("", own), ("_untrained", plain)):
+        spaces[f"latents{suffix}"] = topography.euclidean(found.latents[rows])
+        spaces[f"quantized{suffix}"] = topography.euclidean(found.quantized[rows])
+        wanted[f"topo_pre{suffix}"] = ("given", f"latents{suffix}")
+        wanted[f"topo_post{suffix}"] = (f"latents{suffix}", f"quantized{suffix}")
+        wanted[f"topo_end{suffix}"] = ("given", f"quantized{suffix}")
+    symbols = {"": own.tokens[rows], "_untrained": plain.tokens[rows]}
+    symbols |= {f"_{name}": tokens[rows] for name, tokens in vocabulary.tokens.items()}
+    symbols["_shuffled"] = own.tokens[rows][shuffle(len(rows), seed)]
+    for suffix, tokens in symbols.items():
+        spaces[f"tokens{suffix}"] = topography.hamming(tokens)
+        wanted[f"topo_tokens{suffix}"] = ("given", f"tokens{suffix}")
+    return spaces, wanted
+
+
+def input_distances(target: Target) -> Float[np.ndarray, "n n"]:
+    """Root weighted mean square difference of the cells that two operators both have."""
+    found = scores.cell_distances(
+        torch.from_numpy(target.values),
+        torch.from_numpy(target.exists),
+        torch.from_numpy(target.weight),
+    )
+    return squareform(found.numpy())
+
+
+def joint(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int) -> Flat:
+    """What the tokens of an operator carry together, on many operators.
+
+    * `entropy_joint`: bits of all tokens together, see `information.joint_entropy`.
+    * `redundancy`: 1 less its ratio to the sum of the entropies: 0 if no token tells of another,
+      near 1 if all say the same. A lower estimate.
+    """
+    tokens = vocabulary.own.tokens[rows]
+    order = information.shuffles(seed, "joint_entropy", len(tokens), JOINT_PERMUTATIONS)
+    together = information.joint_entropy(tokens, information.shared(tokens, order))
+    alone = sum(information.entropy(token) for token in tokens.T)
+    return {"entropy_joint": together, "redundancy": 1 - together / alone if alone > 0 else None}
 
 
 def family_columns(layout: Layout) -> dict[str, np.ndarray]:
@@ -129,20 +233,12 @@ def shuffle(count: int, seed: int) -> Int[np.ndarray, " n"]:
     return other
 
 
-def _guesses(
-    vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int
-) -> dict[str, Float[np.ndarray, "n M"]]:
-    """Reconstructed cells of the tokenizer, of every rival, and of another operator's tokens."""
-    values = {name: cells[rows] for name, cells in vocabulary.values.items()}
-    values["shuffled"] = values["tokenizer"][shuffle(len(rows), seed)]
-    return {name: values[name] for name in ("tokenizer", *RIVALS)}
-
-
-def _with_quality(suffix: str, found: Interval) -> Metrics:
-    result = _flat(f"reconstruction{suffix}", found)
-    result[f"quality{suffix}"] = _complement(found.value)
+def _with_quality(suffix: str, found: Estimate) -> Flat:
+    lost = found.interval()
+    result = flat(f"reconstruction{suffix}", lost)
+    result[f"quality{suffix}"] = _complement(lost.value)
     if not suffix:
-        result |= {"quality_low": _complement(found.high), "quality_high": _complement(found.low)}
+        result |= {"quality_low": _complement(lost.high), "quality_high": _complement(lost.low)}
     return result
 
 
@@ -150,63 +246,5 @@ def _complement(value: float | None) -> float | None:
     return None if value is None else 1 - value
 
 
-def _of_target(values: Float[np.ndarray, "n M"], target: Target, enough: bool) -> Metrics:
-    if not enough:
-        return {"r2": None, "effective_rank": None}
-    return {
-        "r2": float(np.nanmedian(reconstruction.column_r2(values, target))),
-        "effective_rank": reconstruction.effective_rank(target.values * np.sqrt(target.weight)),
-    }
-
-
-def _of_tokens(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], enough: bool) -> Metrics:
-    names = ("utilization", "perplexity", "perplexity_normalized", "entropy")
-    if not enough:
-        return dict.fromkeys(names)
-    tokens = vocabulary.own.tokens[rows]
-    used = scores.counts(torch.from_numpy(tokens), vocabulary.sizes)
-    return {
-        "utilization": scores.utilization(used),
-        "perplexity": scores.perplexity(used, normalized=False),
-        "perplexity_normalized": scores.perplexity(used, normalized=True),
-        "entropy": sum(information.entropy(column) for column in tokens.T),
-    }
-
-
-def _category_row(
-    vocabulary: Vocabulary,
-    index: int,
-    target: Target,
-    errors: dict[str, reconstruction.Errors],
-    how: Bootstrap,
-) -> dict[str, object]:
-    cells = target.category == index
-    columns = np.zeros(target.column.max() + 1, dtype=bool)
-    columns[target.column[cells]] = True
-    scaled = target.values[:, cells] * np.sqrt(target.weight[cells])
-    row: dict[str, object] = {
-        "category": vocabulary.layout.categories[index].name,
-        "columns": int(columns.sum()),
-        "effective_rank": reconstruction.effective_rank(scaled),
-    }
-    for name, found in errors.items():
-        value = reconstruction.reconstruction(found.of(columns), how).value
-        row[name] = "" if value is None else value
-    return row
-
-
-def _flat(name: str, found: Interval) -> Metrics:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _square(condensed: torch.Tensor) -> Float[np.ndarray, "n n"]:
-    return squareform(condensed.numpy())
-
-
-def joint(
-    vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], num_permutations: int, seed: int
-) -> Metrics:
-    """Bits that the tokens of an operator carry together, on many operators: see `information`."""
-    tokens = vocabulary.own.tokens[rows]
-    order = information.shuffles(seed, "joint_entropy", len(tokens), num_permutations)
-    return {"entropy_joint": information.joint_entropy(tokens, order)}
+def _rank_names() -> tuple[str, ...]:
+    return tuple(f"effective_rank{space}" for space in ("", "_latents", "_quantized"))

@@ -47,13 +47,14 @@ def tokens_again(
     return found
 
 
-def aggregated_view(rollout: Rollout, cleaner: Cleaner, step: Step) -> FeatureSet:
+def aggregated_view(rollout: Rollout, cleaner: Cleaner, step: Step | None) -> FeatureSet:
     """Features of all realizations of one operator, aggregated as in the data.
 
     Args:
         rollout: its trajectories.
         cleaner: says which groups are needed.
-        step: the map u_(T-1) → u_T of all realizations, see `last_step`.
+        step: the map u_(T-1) → u_T of all realizations, see `last_step`; without it operator
+            sensitivity is missing.
     """
     u0 = rollout.u0.expand(len(rollout.u), *rollout.u0.shape)
     names = groups(cleaner.summary.names), groups(cleaner.temporal.names)

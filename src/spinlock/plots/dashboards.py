@@ -5,19 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves
 from spinlock.evaluation.report import ALL, Evaluation, Report
-from spinlock.evaluation.scorecard import Row
-from spinlock.evaluation.vocabulary import Vocabulary
-from spinlock.plots import agent, engineering, semantic
+from spinlock.plots import agent, headline, lexicon
 from spinlock.plots.agent import ErrorCurve, Strip
-from spinlock.plots.headline import Headline
 from spinlock.refusals import Refusal
-from spinlock.tokenizer.layout import FAMILIES
-from spinlock.tokenizer.model import Tokenizer
 
 PANELS = {
     "Reconstruction": ("reconstruction",),
@@ -27,7 +21,6 @@ PANELS = {
     "Topographic similarity": ("topo_pre", "topo_post"),
 }
 PERCENTILES = (10, 50, 90)
-BASELINE = "residual_kmeans"
 
 
 def read_curves(folder: Path) -> dict[str, np.ndarray]:
@@ -50,90 +43,11 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
 def draw(
     evaluation: Evaluation, report: Report, curves: Mapping[str, np.ndarray]
 ) -> dict[str, Figure]:
-    """The three dashboards by the names of their files."""
-    return {
-        "engineering.png": _engineering(evaluation.sources.tokenizer, report, curves),
-        "semantic.png": _semantic(evaluation.sources.tokenizer, report),
-        "agent.png": _agent(evaluation, report),
-    }
-
-
-def _engineering(tokenizer: Tokenizer, report: Report, curves: Mapping[str, np.ndarray]) -> Figure:
-    used, sizes = _used(report.vocabulary), _sizes(report.vocabulary)
-    return engineering.dashboard(
-        engineering.EngineeringPicture(
-            boxes=_boxes(tokenizer),
-            curves={
-                panel: {name: curves[name] for name in names} for panel, names in PANELS.items()
-            },
-            categories=tokenizer.categories,
-            levels=tuple(map(str, range(sizes.shape[1]))),
-            utilization=used / sizes,
-            used=used,
-            reconstruction=_column(report, "tokenizer"),
-            reconstruction_baseline=_column(report, BASELINE),
-            baseline="residual k-means, equal bits",
-            headlines=_headlines(report, "tokenizer"),
-        )
-    )
-
-
-def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
-    kept, config = tokenizer.cleaner.kept, tokenizer.config
-    raw = sum(len(tokenizer.cleaner.family(family).names) for family in FAMILIES)
-    columns = sum(len(names) for names in kept.values())
-    groups, depths = len(tokenizer.categories), tokenizer.quantizer.levels
-    codes = ", ".join(str(size) for size in sorted(set(tokenizer.quantizer.sizes)))
-    levels = f"{min(depths)} to {max(depths)}" if min(depths) < max(depths) else f"{max(depths)}"
-    parameters = sum(p.numel() for p in tokenizer.parameters())
-    return (
-        engineering.Box(name="features", size=f"{raw} columns\n{tokenizer.num_steps} steps"),
-        engineering.Box(name="cleaner", size=f"{columns} kept"),
-        engineering.Box(
-            name="encoders", size=f"{groups} categories\nwidth {config.group_embedding_dim}"
-        ),
-        engineering.Box(name="quantizer", size=f"{levels} levels of\n{codes} codes"),
-        engineering.Box(name="tokens", size=f"{sum(depths)} tokens\n{tokenizer.bits:.0f} bits"),
-        engineering.Box(name="tokenizer", size=f"{parameters} parameters\nin all"),
-    )
-
-
-def _used(vocabulary: Vocabulary) -> Int[np.ndarray, "G L"]:
-    """Codes that at least one operator of the set uses; 0 where there is no such level."""
-    tokens = vocabulary.own.tokens[vocabulary.target.exists.any(1)]
-    exists = np.isfinite(_sizes(vocabulary))
-    used = np.zeros(exists.shape, dtype=np.int64)
-    used[exists] = [len(np.unique(token)) for token in tokens.T]
-    return used
-
-
-def _sizes(vocabulary: Vocabulary) -> Float[np.ndarray, "G L"]:
-    """Codes of each level of each category; NaN where there is no such level."""
-    depth = max(map(len, vocabulary.sizes))
-    return np.array([[*levels, *[np.nan] * (depth - len(levels))] for levels in vocabulary.sizes])
-
-
-def _column(report: Report, name: str) -> np.ndarray:
-    values = [row[name] for row in report.categories]
-    return np.array([np.nan if value == "" else value for value in values], dtype=float)
-
-
-def _semantic(tokenizer: Tokenizer, report: Report) -> Figure:
-    found, layout = report.semantics, tokenizer.layout
-    sizes = [[len(getattr(c, family)) for family in FAMILIES] for c in layout.categories]
-    return semantic.dashboard(
-        semantic.SemanticPicture(
-            categories=tokenizer.categories,
-            columns=tuple(name for family in FAMILIES for name in layout.columns[family]),
-            category_of=found.category_of,
-            association=found.association,
-            association_label="mean |correlation| with the category's columns, training operators",
-            families=FAMILIES,
-            sizes=np.array(sizes),
-            correlation=found.correlation,
-            correlation_label="mean |correlation| between columns, training operators",
-        )
-    )
+    """The dashboards of both halves by the names of their files."""
+    sources = evaluation.sources
+    panels = {panel: {name: curves[name] for name in names} for panel, names in PANELS.items()}
+    shown = lexicon.pictures(sources.tokenizer, report, panels, sources.operators.seed)
+    return shown | {"agent.png": _agent(evaluation, report)}
 
 
 def _agent(evaluation: Evaluation, report: Report) -> Figure:
@@ -148,7 +62,7 @@ def _agent(evaluation: Evaluation, report: Report) -> Figure:
             groups=groups,
             counts=counts,
             strips=_strips(evaluation, report),
-            headlines=_headlines(report, "noa"),
+            headlines=headline.of(report.scorecard, "noa"),
         )
     )
 
@@ -181,23 +95,4 @@ def _strips(evaluation: Evaluation, report: Report) -> tuple[Strip, ...]:
             vrmse=curves.vrmse[place, [step - 1 for step in emulated.steps]],
         )
         for p, place in zip(PERCENTILES, chosen, strict=False)
-    )
-
-
-def _headlines(report: Report, half: str) -> tuple[Headline, ...]:
-    """The rows of the scorecard that speak of one half, each value once."""
-    rows: dict[str, Row] = {}
-    for row in report.scorecard:
-        if row.metric.startswith(f"{half}/") and row.source != "baseline":
-            rows.setdefault(row.metric, row)
-    return tuple(
-        Headline(
-            name=metric.removeprefix(f"{half}/").replace("_", " ").replace("/", ": "),
-            value=row.value,
-            low=row.low,
-            high=row.high,
-            floor=row.floor,
-            ceiling=row.ceiling,
-        )
-        for metric, row in rows.items()
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from spinlock.evaluation.scorecard import Row
 from spinlock.plots import style
 
 _PLACES = (0.0, 0.60, 0.80, 1.0)  # left edge of the names, right edges of the numbers
@@ -22,12 +23,31 @@ class Headline:
     ceiling: float | None  # what is possible
 
 
+def of(scorecard: Sequence[Row], half: str) -> tuple[Headline, ...]:
+    """The rows of the scorecard that speak of one half, each value once."""
+    rows: dict[str, Row] = {}
+    for row in scorecard:
+        if row.metric.startswith(f"{half}/") and row.source != "baseline":
+            rows.setdefault(row.metric, row)
+    return tuple(
+        Headline(
+            name=metric.removeprefix(f"{half}/").replace("_", " ").replace("/", ": "),
+            value=row.value,
+            low=row.low,
+            high=row.high,
+            floor=row.floor,
+            ceiling=row.ceiling,
+        )
+        for metric, row in rows.items()
+    )
+
+
 def draw(axes: Axes, rows: Sequence[Headline], title: str, room: int) -> None:
     """Write the rows as a table, from the top of a panel that has room for so many."""
     axes.set_title(title)
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(max(room, len(rows)) + 0.1, -0.6))
-    for place, text in zip(_PLACES[1:], ("value", "floor", "ceiling"), strict=True):
+    for place, text in zip(_PLACES[1:], ("value", "no skill", "possible"), strict=True):
         axes.text(place, -0.3, text, ha="right", va="bottom", fontsize=8, color=style.GRAY)
     for index, row in enumerate(rows):
         _draw_row(axes, index, row)

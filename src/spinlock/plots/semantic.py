@@ -7,7 +7,17 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spinlock.plots import style
+from spinlock.plots import beside, style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """A score of each category with its interval; NaN where there is none."""
+
+    title: str
+    value: Float[np.ndarray, "G"]
+    low: Float[np.ndarray, "G"]
+    high: Float[np.ndarray, "G"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,18 +33,23 @@ class SemanticPicture:
     sizes: Int[np.ndarray, "G F"]  # features of each family in a category
     correlation: Float[np.ndarray, "G G"]  # in [0, 1], between categories; the diagonal is unread
     correlation_label: str  # what it is, such as "mean |correlation| between columns"
+    bars: tuple[Bars, ...]  # further scores by category
 
 
 @style.styled
 def dashboard(picture: SemanticPicture) -> Figure:
-    """Feature–category matrix, sizes by family, correlation between categories."""
-    height = 4.5 + 0.5 * len(picture.categories)
-    figure = style.figure(16, max(8.0, height), "Categories: what the vocabulary speaks of")
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.15, 1.0), wspace=0.03)[0]
-    upper, lower = right.subplots(2, 1, height_ratios=(1.0, 1.3))
-    _association(left.subplots(), picture)
-    _sizes(upper, picture)
-    _correlation(lower, picture)
+    """Feature–category matrix, correlation, sizes by family, and further scores by category."""
+    rows = len(picture.categories)
+    heights = (max(5.5, 3.0 + 0.33 * rows), max(3.0, 1.6 + 0.2 * rows))
+    figure = style.figure(18, sum(heights) + 0.5, "Categories: what the vocabulary speaks of")
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights, hspace=0.03)[:, 0]
+    left, right = upper.subplots(1, 2, width_ratios=(1.0, 1.0))
+    _association(left, picture)
+    _correlation(right, picture)
+    sizes, *others = lower.subplots(1, 1 + len(picture.bars), squeeze=False)[0]
+    _sizes(sizes, picture)
+    for axes, bars in zip(others, picture.bars, strict=True):
+        _bars(axes, bars)
     return figure
 
 
@@ -46,10 +61,10 @@ def _association(axes: Axes, picture: SemanticPicture) -> None:
     axes.set_title(f"{len(picture.columns)} features (rows, by their category) × categories")
     for end in ends[:-1]:
         axes.axhline(end - 0.5, color="white", linewidth=1.0)
-    axes.set_yticks(
-        ends - counts / 2 - 0.5,
-        [f"{name} ({count})" for name, count in zip(picture.categories, counts, strict=True)],
-    )
+    axes.set_yticks([])
+    names = [f"{n} ({count})" for n, count in zip(picture.categories, counts, strict=True)]
+    centers = (ends - counts / 2 - 0.5).tolist()
+    beside.name_rows(axes, centers, names, [style.INK] * len(names), "left", 1 / 45)
     _name_columns(axes, picture.categories)
     style.color_bar(axes, image, picture.association_label)
 
@@ -76,6 +91,21 @@ def _sizes(axes: Axes, picture: SemanticPicture) -> None:
     axes.set_yticks(rows, picture.categories)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _bars(axes: Axes, bars: Bars) -> None:
+    """Rows as in the panel of sizes, whose names they share."""
+    rows = np.arange(len(bars.value))
+    axes.barh(rows, np.nan_to_num(bars.value), 0.7, color=style.BLUE)
+    axes.hlines(rows, bars.low, bars.high, color=style.INK, lw=1.0)
+    axes.axvline(0, color=style.GRAY, lw=0.8)
+    axes.set_title(bars.title, pad=22)
+    axes.set_xlabel("value and 95 % interval, test operators")
+    axes.set_yticks([])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
 
 

@@ -41,6 +41,7 @@ def levels(train: Cleaned, layout: Layout, config: Config, seed: int) -> tuple[i
     if config.levels == "uniform":
         return (config.num_levels,) * num_groups
     cells = prepare(train, layout).cells * layout.weights().sqrt()
+    seed = config.own_seed(seed)
     rng = randomness.stream(seed, "tokenizer/allocation")
     splits = [_split(cells, fold, config.jitter, rng) for fold in range(FOLDS)]
     gains, ends = [], np.cumsum(layout.sizes).tolist()

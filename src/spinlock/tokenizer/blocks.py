@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+FEW = 64  # columns of a product that are still cheaper than two products
+
 
 class GroupedLinear(nn.Module):
     """An affine map per group, all groups in one batched product."""
@@ -24,7 +26,8 @@ class RaggedLinear(nn.Module):
     """An affine map per group from inputs of different numbers to outputs of equal number.
 
     A loop over the groups, each on its own slice: with a few large and many small groups padding
-    to the largest costs more than it saves.
+    to the largest costs more than it saves. If all outputs together are few, one product with
+    zeros between the groups is faster, as a product of so few columns costs no less.
     """
 
     def __init__(self, inputs: Sequence[int], outputs: int) -> None:
@@ -35,6 +38,12 @@ class RaggedLinear(nn.Module):
     def forward(self, slices: Sequence[Float[Tensor, "*n _"]]) -> Float[Tensor, "*n G o"]:
         parts = [x @ weight for x, weight in zip(slices, self.weights, strict=True)]
         return torch.stack(parts, -2) + self.bias
+
+    def side_by_side(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n G o"]:
+        """The same for slices that stand side by side in one array."""
+        if self.bias.numel() > FEW:
+            return self([*x.split([len(weight) for weight in self.weights], 1)])
+        return (x @ torch.block_diag(*self.weights)).unflatten(1, self.bias.shape) + self.bias
 
 
 class RaggedReadout(nn.Module):

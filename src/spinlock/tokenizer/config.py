@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from spinlock import randomness
 from spinlock.params import STRICT
 
 Size = Annotated[int, Field(ge=1)]
@@ -42,6 +43,7 @@ class FamilyConfig:
 class Config:
     """Section `train_vqvae` of params.yaml."""
 
+    seed: Annotated[int, Field(ge=0)]  # another one makes another tokenizer of the same data
     group_embedding_dim: Size  # width of a category's latent
     group_hidden_dim: Size  # hidden width of its MLP over the SUMMARY and INITIAL columns
     group_temporal_channels: Size  # channels of its 1-D ResNet over the TEMPORAL series
@@ -50,6 +52,7 @@ class Config:
     field_dim: Size  # learned dimensions of u0
     decoder_hidden_dim: Size  # of the non-linear path that joins the categories of a block
     temporal_bins: Size  # equal windows of time in the target of a TEMPORAL column
+    quantizer: Literal["residual", "fsq"]  # learned codes, or a grid: sizes and levels alone count
     levels: Literal["uniform", "allocated"]  # the same for all categories, or by gain
     num_levels: Size  # residual levels, coarse to fine; if allocated, the mean over categories
     codebook_size: Size | tuple[Size, ...]  # K, codes per level
@@ -84,6 +87,10 @@ class Config:
                 f"latent_dim: allowed at most group_embedding_dim = {self.group_embedding_dim}, "
                 f"got {self.latent_dim}"
             )
+
+    def own_seed(self, seed: int) -> int:
+        """Seed of the tokenizer's random streams, of the root seed and its own."""
+        return randomness.integer_seed(seed, f"tokenizer/{self.seed}")
 
     def sizes(self, depth: int) -> tuple[int, ...]:
         """Codes of each of the first levels."""

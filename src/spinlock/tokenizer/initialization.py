@@ -7,6 +7,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from spinlock import randomness
+from spinlock.tokenizer.fsq import ScalarQuantizer
 from spinlock.tokenizer.model import Tokenizer
 from spinlock.tokenizer.quantizer import Beam, ResidualQuantizer
 
@@ -14,6 +15,7 @@ SMALL = 0.01  # scale of the corrections beside an affine path, so that the affi
 CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
 JITTERED_COPIES = 7  # of the training rows, for the k-means
 RESTARTS = 4  # of each k-means of the codes
+EPSILON = 1e-6  # share of an axis, or of a row, that is nothing
 
 
 def is_bias(name: str) -> bool:
@@ -77,12 +79,17 @@ def start_codes(
 ) -> None:
     """Projections from the principal axes of each residual, codes from k-means on all rows.
 
+    A quantizer without codes starts as `start_scalars` says.
+
     Args:
         latents: of every training row.
         weights: of each row in each category, 0 where none of its columns exists.
         seed: root seed.
     """
     quantizer = model.quantizer
+    if isinstance(quantizer, ScalarQuantizer):
+        start_scalars(quantizer, latents, weights)
+        return
     for group, levels in enumerate(quantizer.levels):
         beam = Beam.of(latents[:, [group]])
         for level in range(levels):
@@ -123,6 +130,38 @@ def _start_level(
         (points @ axes).numpy(), shares.numpy(), quantizer.sizes[level], seed, RESTARTS
     )
     quantizer.codes(level)[place] = torch.from_numpy(centers).float()
+
+
+@torch.no_grad()
+def start_scalars(
+    quantizer: ScalarQuantizer, latents: Float[Tensor, "n G E"], weights: Float[Tensor, "n G"]
+) -> None:
+    """Scalars from the principal axes in standard deviations, latents from their steps by ridge.
+
+    Args:
+        quantizer: to fill.
+        latents: of every training row.
+        weights: of each row in each category, 0 where none of its columns exists.
+    """
+    for group, points in enumerate(latents.double().unbind(1)):
+        share = (weights[:, group] / weights[:, group].sum()).double()[:, None]
+        mean = (points * share).sum(0)
+        centered = (points - mean) * share.sqrt()
+        axes = principal_axes(centered * len(points) ** 0.5, quantizer.down.shape[2])
+        scale = (centered @ axes).square().sum(0).sqrt()
+        down = torch.where(scale > EPSILON * scale.max(), axes / scale, 0.0)
+        quantizer.down[group, :, : down.shape[1]] = down.float()
+        quantizer.down_bias[group, 0, : down.shape[1]] = -(mean @ down).float()
+    quantizer.up.zero_()
+    quantizer.up_bias.zero_()
+    unit = quantizer.unit(quantizer(latents).tokens)
+    for group, points in enumerate(latents.double().unbind(1)):
+        share = weights[:, group].double().sqrt()[:, None]
+        x = torch.cat([unit[:, group].double(), torch.ones_like(share)], 1) * share
+        penalty = EPSILON * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+        up = torch.linalg.solve(x.T @ x + penalty, x.T @ (points * share)).float()
+        quantizer.up[group] = up[:-1]
+        quantizer.up_bias[group] = up[-1:]
 
 
 def k_means(

@@ -62,9 +62,10 @@ class Layout:
         return tuple(len(c.initial) + len(c.summary) for c in self.categories)
 
     def series_order(self) -> Tensor:
-        """TEMPORAL columns, category after category; int64."""
+        """Where each value of a window [w, D] goes: category, column, step; int64 [D·w]."""
         columns = [column for category in self.categories for column in category.temporal]
-        return torch.tensor(columns, dtype=torch.int64)
+        steps = torch.arange(self.window) * len(self.columns["temporal"])
+        return (torch.tensor(columns, dtype=torch.int64)[:, None] + steps).flatten()
 
     def order(self) -> Tensor:
         """Where each cell stands in [INITIAL, SUMMARY, TEMPORAL bin-minor]; int64 [Q]."""
@@ -78,6 +79,13 @@ class Layout:
                 first = temporal + column * self.temporal_bins
                 cells += range(first, first + self.temporal_bins)
         return torch.tensor(cells, dtype=torch.int64)
+
+    def window_order(self) -> Tensor:
+        """Where each cell stands in [INITIAL, SUMMARY, TEMPORAL column-minor]; int64 [Q]."""
+        order, columns = self.order(), len(self.columns["temporal"])
+        first = len(self.columns["initial"]) + len(self.columns["summary"])
+        column, window = (order - first) // self.temporal_bins, (order - first) % self.temporal_bins
+        return torch.where(order < first, order, first + window * columns + column)
 
     def weights(self) -> Float[Tensor, " Q"]:
         """Weight of each cell: one column weighs 1, so a bin of a series 1 / `temporal_bins`."""
@@ -148,13 +156,6 @@ def assign(
         temporal_bins=temporal_bins,
         window=num_steps // temporal_bins,
     )
-
-
-def cut(series: Float[Tensor, "n T D"], layout: Layout) -> Float[Tensor, "n bins D w"]:
-    """Cut series into equal windows of time."""
-    steps = layout.temporal_bins * layout.window
-    shape = (len(series), layout.temporal_bins, layout.window, series.shape[-1])
-    return series[:, :steps].reshape(shape).transpose(2, 3)
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

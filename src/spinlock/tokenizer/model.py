@@ -17,8 +17,10 @@ from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.decoders import Decoder
 from spinlock.tokenizer.encoders import CategoryEncoder, Inputs, prepare
 from spinlock.tokenizer.families import FamilyEncoder
+from spinlock.tokenizer.fsq import ScalarQuantizer
+from spinlock.tokenizer.grid import Quantized
 from spinlock.tokenizer.layout import assign
-from spinlock.tokenizer.quantizer import Quantized, ResidualQuantizer
+from spinlock.tokenizer.quantizer import ResidualQuantizer
 
 KIND = "tokenizer"
 
@@ -71,11 +73,9 @@ class Tokenizer(nn.Module):
         self.mapping = {name: tuple(columns) for name, columns in mapping.items()}
         self.channels, self.num_steps = channels, num_steps
         self.layout = assign(self.mapping, cleaner.kept, config.temporal_bins, num_steps)
-        groups, width, depth = len(self.categories), config.group_embedding_dim, max(levels)
+        groups, width = len(self.categories), config.group_embedding_dim
         self.encoder = CategoryEncoder(self.layout, channels, config)
-        self.quantizer = ResidualQuantizer(
-            levels, width, config.sizes(depth), config.dims(depth), config.search_width
-        )
+        self.quantizer = _quantizer(levels, config)
         self.decoder = Decoder(self.layout, width, config.decoder_hidden_dim)
         self.partial = RaggedReadout(width, self.layout.sizes)
         self.families = FamilyEncoder(self.layout, channels, config)
@@ -152,9 +152,16 @@ class Tokenizer(nn.Module):
             temporal=parts[2].unflatten(1, (temporal, bins)).transpose(1, 2),
         )
 
-    def latents(self, cleaned: Cleaned) -> Float[Tensor, "n G E"]:
-        """Latents before quantization; differentiable in the cleaned values."""
-        return self.encoder(self.inputs(cleaned))
+    def latents(
+        self, cleaned: Cleaned, known: Float[Tensor, "n dim"] | None = None
+    ) -> Float[Tensor, "n G E"]:
+        """Latents before quantization; differentiable in the cleaned values.
+
+        Args:
+            cleaned: features.
+            known: `encoder.dimensions` of the fields, if they were computed before.
+        """
+        return self.encoder(self.inputs(cleaned), known)
 
     def quantize(self, latents: Float[Tensor, "n G E"]) -> Quantized:
         """Quantized latents (straight-through gradient), tokens [n, G, L], commitment."""
@@ -162,7 +169,7 @@ class Tokenizer(nn.Module):
 
     def tokens(self, latents: Float[Tensor, "n G E"]) -> Int[Tensor, "n S"]:
         """Tokens of latents, in the order of `token_names`."""
-        return self.quantizer.flat(self.quantize(latents).tokens)
+        return self.quantizer.flat(self.quantizer.choose(latents))
 
     def code_distance(
         self, latents: Float[Tensor, "n G E"], tokens: Int[Tensor, "n G L"] | None = None
@@ -244,6 +251,14 @@ def load(path: Path | str) -> Tokenizer:
     )
     model.load_state_dict(found["weights"])
     return model.eval()
+
+
+def _quantizer(levels: Sequence[int], config: Config) -> ResidualQuantizer | ScalarQuantizer:
+    width, depth = config.group_embedding_dim, max(levels)
+    sizes, dims = config.sizes(depth), config.dims(depth)
+    if config.quantizer == "fsq":
+        return ScalarQuantizer(levels, width, sizes)
+    return ResidualQuantizer(levels, width, sizes, dims, config.search_width)
 
 
 def _some(names: Sequence[str]) -> str:

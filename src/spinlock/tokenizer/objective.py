@@ -7,8 +7,8 @@ from torch import Tensor
 from spinlock.tokenizer import losses
 from spinlock.tokenizer.config import LossConfig
 from spinlock.tokenizer.examples import Examples
+from spinlock.tokenizer.grid import Quantized
 from spinlock.tokenizer.model import Tokenizer
-from spinlock.tokenizer.quantizer import Quantized
 
 
 def terms(

@@ -1,30 +1,25 @@
 """Residual vector quantization of G latents at once, codebooks learned by moving averages."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from spinlock.tokenizer.grid import Quantized, TokenGrid, grouped
+from spinlock.tokenizer.search import search
+
 EMPTY = 1e-6  # a code whose average count is below this keeps its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantized:
-    """What the quantizer says of some latents."""
-
-    latents: Float[Tensor, "n G E"]  # sum of the levels; straight-through gradient
-    tokens: Int[Tensor, "n G L"]  # 0 where a group has no such level
-    projected: tuple[Float[Tensor, "n g d"], ...]  # residual of each level before its codes
-    commitment: Float[Tensor, "n G"]  # mean over levels of the squared distance to the code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Beam:
-    """The best partial sums of codes for n points of G groups, the best first."""
+    """The best partial sums of codes for n points of G groups, the best first.
+
+    For codebooks that are made level after level; `search.search` is for those that exist.
+    """
 
     residual: Float[Tensor, "G n beam E"]  # point minus sum
     cost: Float[Tensor, "G n beam"]  # its square, less that of the point
@@ -37,12 +32,6 @@ class Beam:
         cost = residual.new_zeros(residual.shape[:3])
         empty = torch.empty(*cost.shape, 0, dtype=torch.int64, device=points.device)
         return cls(residual=residual, cost=cost, tokens=empty)
-
-    def take(self, groups: Int[Tensor, " g"]) -> "Beam":
-        """Some of the groups."""
-        return Beam(
-            residual=self.residual[groups], cost=self.cost[groups], tokens=self.tokens[groups]
-        )
 
     def extend(self, codes: Float[Tensor, "G K E"], width: int) -> "Beam":
         r"""Add every code to every sum, and keep the `width` best.
@@ -63,43 +52,75 @@ class Beam:
         )
 
 
-def search(
-    points: Float[Tensor, "n G E"],
-    codebooks: Sequence[Float[Tensor, "g K E"]],
-    groups: Sequence[Int[Tensor, " g"]],
-    width: int,
-) -> Int[Tensor, "n G L"]:
-    """Choose one code per level so that their sum is near the point; all groups at once.
-
-    Level after level, each of the `width` best partial sums is extended by every code, and the
-    best sums are kept (a beam search, as in Babenko and Lempitsky 2014); with width 1 each level
-    takes the code nearest to the residual.
-
-    Args:
-        points: what to approximate.
-        codebooks: of each level, for the groups that have it.
-        groups: which those are, in increasing order; from level to level none is added.
-        width: partial sums kept.
-
-    Returns:
-        Tokens; 0 where a group has no such level.
-    """
-    beam, active = Beam.of(points), torch.arange(points.shape[1], device=points.device)
-    best = torch.zeros(*points.shape[:2], len(codebooks), dtype=torch.int64, device=points.device)
-    for level, (codes, members) in enumerate(zip(codebooks, groups, strict=True)):
-        if len(members) < len(active):
-            beam, active = beam.take(torch.searchsorted(active, members)), members
-        beam = beam.extend(codes, width)
-        best[:, active, : level + 1] = beam.tokens[:, :, 0].transpose(0, 1)
-    return best
-
-
 def look_up(codes: Float[Tensor, "G K d"], tokens: Int[Tensor, "*n G"]) -> Float[Tensor, "*n G d"]:
     """The codes that the tokens name."""
     return codes[torch.arange(len(codes), device=codes.device), tokens]
 
 
-class ResidualQuantizer(nn.Module):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    r"""Sums of codes in the making, of the groups that have further levels.
+
+    With $q = (q_0, …)$ and $U = (U_0; …)$ so far, the residual $z - q U$ is never formed: its
+    projection is $z P - q (U P)$, products as wide as the codes, and the sum $q U$ is one product
+    at the end.
+    """
+
+    groups: Int[Tensor, " g"]
+    points: Float[Tensor, "g n E"]
+    codes: Float[Tensor, "g n q"]  # of all levels so far, side by side
+    ups: Float[Tensor, "g q E"]
+    closed: tuple[tuple[Tensor, Tensor], ...]  # groups without further levels, and their sums
+
+    @classmethod
+    def of(cls, latents: Float[Tensor, "n G E"]) -> "_Open":
+        """No code chosen yet."""
+        points = latents.transpose(0, 1)
+        return cls(
+            groups=torch.arange(len(points), device=points.device),
+            points=points,
+            codes=points[..., :0],
+            ups=points.new_zeros(len(points), 0, points.shape[-1]),
+            closed=(),
+        )
+
+    def only(self, groups: Int[Tensor, " g"]) -> "_Open":
+        """Close all groups but some."""
+        if len(groups) == len(self.groups):
+            return self
+        goes_on = torch.isin(self.groups, groups)
+        kept, ended = goes_on.nonzero()[:, 0], (~goes_on).nonzero()[:, 0]
+        sums = torch.bmm(self.codes.index_select(0, ended), self.ups.index_select(0, ended))
+        return _Open(
+            groups=groups,
+            points=self.points.index_select(0, kept),
+            codes=self.codes.index_select(0, kept),
+            ups=self.ups.index_select(0, kept),
+            closed=(*self.closed, (self.groups[ended], sums)),
+        )
+
+    def project(self, down: Float[Tensor, "g E d"]) -> Float[Tensor, "g n d"]:
+        """Projections of the residuals."""
+        own = torch.bmm(self.points, down)
+        return torch.baddbmm(own, self.codes, torch.bmm(self.ups, down), alpha=-1)
+
+    def add(self, codes: Float[Tensor, "g n d"], up: Float[Tensor, "g d E"]) -> "_Open":
+        """With a further level."""
+        return replace(
+            self, codes=torch.cat([self.codes, codes], 2), ups=torch.cat([self.ups, up], 1)
+        )
+
+    def sums(self) -> Float[Tensor, "G n E"]:
+        """Of all groups, in their order."""
+        groups, sums = zip(
+            *self.closed, (self.groups, torch.bmm(self.codes, self.ups)), strict=True
+        )
+        if not self.closed:
+            return sums[0]
+        return torch.cat(sums).index_select(0, torch.argsort(torch.cat(groups)))
+
+
+class ResidualQuantizer(TokenGrid):
     r"""Up to L levels, coarse to fine; each group that has one has projections down and up there.
 
     $r_0 = z$; $x_l = r_l P_l$; $q_l$ the chosen code; $r_{l+1} = r_l - q_l U_l$;
@@ -108,8 +129,6 @@ class ResidualQuantizer(nn.Module):
     as in Zeghidour et al. 2021). The codes follow moving averages of the residuals that chose them
     (van den Oord et al. 2017, appendix A.1); they are buffers.
     """
-
-    exists: Tensor  # which of the L levels each group has, bool [G, L]
 
     def __init__(
         self,
@@ -128,11 +147,8 @@ class ResidualQuantizer(nn.Module):
             dims: width of the codes of each level.
             search_width: see `search`.
         """
-        super().__init__()
-        self.levels, self.sizes, self.dims = tuple(levels), sizes, dims
-        self.search_width = search_width
-        depth, counts = torch.arange(len(sizes)), torch.tensor(self.levels)
-        self.register_buffer("exists", depth < counts[:, None], persistent=False)  # [G, L]
+        super().__init__(levels, sizes)
+        self.dims, self.search_width = dims, search_width
         numbers = [int(column.sum()) for column in self.exists.T]
         self.down = nn.ParameterList(
             torch.zeros(n, width, d) for n, d in zip(numbers, dims, strict=True)
@@ -146,24 +162,9 @@ class ResidualQuantizer(nn.Module):
             self.register_buffer(f"codes_{level}", torch.zeros(n, size, dim))
             self.register_buffer(f"counts_{level}", torch.zeros(n, size))
 
-    @property
-    def bits(self) -> float:
-        """Bits of the tokens of all groups."""
-        return sum(math.log2(size) for levels in self.levels for size in self.sizes[:levels])
-
     def groups(self, level: int) -> Int[Tensor, " g"]:
         """The groups that have a level."""
         return self.get_buffer(f"groups_{level}")
-
-    def flat(self, tokens: Int[Tensor, "n G L"]) -> Int[Tensor, "n S"]:
-        """The tokens that exist, group after group."""
-        return tokens[:, self.exists]
-
-    def grid(self, tokens: Int[Tensor, "n S"]) -> Int[Tensor, "n G L"]:
-        """The inverse of `flat`; 0 where a group has no such level."""
-        grid = tokens.new_zeros(len(tokens), *self.exists.shape)
-        grid[:, self.exists] = tokens
-        return grid
 
     def codes(self, level: int) -> Float[Tensor, "g K d"]:
         """The codebooks of a level."""
@@ -179,22 +180,21 @@ class ResidualQuantizer(nn.Module):
         """Quantize; with `tokens`, by these codes instead of the nearest."""
         if tokens is None:
             tokens = self.choose(latents)
-        residual, total = latents, torch.zeros_like(latents)
-        projected, distance = [], latents.new_zeros(latents.shape[:2])
-        for level in range(len(self.sizes)):
+        partial = _Open.of(latents)
+        projected, distance = [], latents.new_zeros(latents.shape[1::-1])
+        for level, down in enumerate(self.down):
             groups = self.groups(level)
-            point = _grouped(residual.index_select(1, groups), self.down[level])
-            code = look_up(self.codes(level), tokens[:, groups, level])
-            part = _grouped(point + (code - point).detach(), self.up[level])
-            residual = residual.index_add(1, groups, part, alpha=-1)
-            total = total.index_add(1, groups, part)
-            projected.append(point)
-            distance = distance.index_add(1, groups, (point - code).square().sum(-1))
+            partial = partial.only(groups)
+            point = partial.project(down)
+            code = look_up(self.codes(level), tokens[:, groups, level]).transpose(0, 1)
+            partial = partial.add(point + (code - point).detach(), self.up[level])
+            projected.append(point.transpose(0, 1))
+            distance = distance.index_add(0, groups, (point - code).square().sum(-1))
         return Quantized(
-            latents=total,
+            latents=partial.sums().transpose(0, 1),
             tokens=tokens,
             projected=tuple(projected),
-            commitment=distance / self.exists.sum(1),
+            commitment=distance.T / self.exists.sum(1),
         )
 
     @torch.no_grad()
@@ -212,7 +212,7 @@ class ResidualQuantizer(nn.Module):
         for level in range(len(self.sizes)):
             groups = self.groups(level)
             codes = look_up(self.codes(level), tokens[:, groups, level])
-            total = total.index_add(1, groups, _grouped(codes, self.up[level]))
+            total = total.index_add(1, groups, grouped(codes, self.up[level]))
         return total
 
     @torch.no_grad()
@@ -256,10 +256,6 @@ class ResidualQuantizer(nn.Module):
                     counts[group, code] = below
                     moved += 1
         return moved
-
-
-def _grouped(x: Float[Tensor, "n G i"], weight: Float[Tensor, "G i o"]) -> Float[Tensor, "n G o"]:
-    return torch.bmm(x.transpose(0, 1), weight).transpose(0, 1)
 
 
 def _descend(values: Float[Tensor, "G n beam m"], parent: Int[Tensor, "G n b"]) -> Tensor:

@@ -14,6 +14,7 @@ from spinlock.refusals import Refusal
 from spinlock.tokenizer import initialization, objective, scores
 from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer.quantizer import ResidualQuantizer
 
 KIND = "train_vqvae"
 SAVE_EVERY = 10  # epochs between two checkpoints of a run; how often cannot change a result
@@ -44,7 +45,7 @@ def fit(
     """
     if not validation.num_operators:
         raise Refusal("train_vqvae: no valid validation operator to choose the epoch by")
-    run = _Run(model, train, validation, seed)
+    run = _Run(model, train, validation, model.config.own_seed(seed))
     path = folder / "run.pt" if folder else None
     if path and path.is_file():
         run.restore(load_checkpoint(path, KIND))
@@ -146,8 +147,8 @@ class _Run:
         self.optimizer.step()
         if codes:
             quantizer = self.model.quantizer
-            quantizer.follow(codes, batch.groups, self.config.ema_decay)
-            if self.config.reset_below:
+            if isinstance(quantizer, ResidualQuantizer):
+                quantizer.follow(codes, batch.groups, self.config.ema_decay)
                 quantizer.reset(codes, batch.groups, self.config.reset_below, rng)
             used.append(quantizer.flat(codes.tokens[:: batch.views]))
 

@@ -1,0 +1,85 @@
+"""Do tokens stay when the tokenizer's seed changes, or some of the training operators?
+
+`PYTHONPATH=src python benchmarks/stability.py [seeds] [bootstraps]` (3 and 3) trains so many
+tokenizers on the data at hand, each as long as stage `train-vqvae`, and prints the tables of
+LOG.md: the spread of the scores, and the agreement of the tokens of all operators. A bootstrap
+draws the training operators with replacement; columns, categories and levels stay.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from spinlock import artifacts, params, randomness, runtime
+from spinlock.cleaning import cleanset
+from spinlock.cleaning import report as cleaner_report
+from spinlock.cleaning.cleanset import CleanSet
+from spinlock.cleaning.metadata import Metadata
+from spinlock.evaluation import stability
+from spinlock.tokenizer import allocation, report, training
+from spinlock.tokenizer.config import Config
+from spinlock.tokenizer.layout import assign
+from spinlock.tokenizer.model import Tokenizer
+
+PER_OPERATOR = ("summary", "temporal", "summary_mask", "temporal_mask")
+
+
+def main(seeds: int = 3, bootstraps: int = 3) -> None:
+    """Train, and print the tables."""
+    runtime.single_thread()
+    config, seed = params.load("train_vqvae", Config), params.load("seed", int)
+    source = cleanset.read(Path("data/clean.h5"))
+    same = [trained(source, source, replace(config, seed=s), seed) for s in range(seeds)]
+    drawn = [trained(resampled(source, seed, b), source, config, seed) for b in range(bootstraps)]
+    for what, runs in (("seeds", same), ("bootstraps", drawn)):
+        if len(runs) > 1:
+            print(f"\n{len(runs)} {what}")
+            print("\n".join(table(stability.spread([scores for scores, _ in runs]))))
+            print("\n".join(table(stability.tokens([tokens for _, tokens in runs]))))
+
+
+def trained(
+    given: CleanSet, source: CleanSet, config: Config, seed: int
+) -> tuple[dict[str, float | int], stability.Tokens]:
+    """Scores and tokens (of the valid operators of a source) of a tokenizer of a given set."""
+    fitted = cleaner_report.read(Path("models/cleaner.h5"))
+    mapping = artifacts.read_object(Path("data/categories.json"))["categories"]
+    channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
+    layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
+    levels = allocation.levels(source.aggregated.take(source.rows("train")), layout, config, seed)
+    model = Tokenizer(fitted, mapping, config, levels, channels, steps)
+    sets = report.training_examples(model, given), report.validation_examples(model, given)
+    history = list(training.fit(model, *sets, seed, None))
+    found = report.encode(model, source)
+    tokens = found.tokens[found.metadata.valid]
+    return report.metrics(model, found, history), (tokens, found.names)
+
+
+def resampled(source: CleanSet, seed: int, number: int) -> CleanSet:
+    """The set with its valid training operators drawn with replacement."""
+    train = source.rows("train")
+    rng = randomness.stream(seed, "stability/bootstrap", realization=number)
+    others = np.setdiff1d(np.arange(len(source.aggregated)), train)
+    rows = np.concatenate([train[rng.integers(len(train), size=len(train))], others])
+    taken = {name: getattr(source, name)[rows] for name in PER_OPERATOR}
+    kept = {f.name: getattr(source.metadata, f.name) for f in fields(Metadata)}
+    metadata = {k: v if k == "held_out_groups" else v[rows] for k, v in kept.items()}
+    return replace(
+        source, aggregated=source.aggregated.take(rows), metadata=Metadata(**metadata), **taken
+    )
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Rows as Markdown."""
+    yield "| " + " | ".join(rows[0]) + " |"
+    yield "|" + "---|" * len(rows[0])
+    for row in rows:
+        cells = (f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values())
+        yield "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

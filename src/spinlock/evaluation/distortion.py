@@ -1,0 +1,81 @@
+"""Rate and distortion: what codes of fewer or more bits lose, on operators never seen."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from spinlock.evaluation import codes, reconstruction
+from spinlock.evaluation.codes import Fit, Target
+from spinlock.evaluation.criteria import BY_CATEGORY
+from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.tokenizer import OWN
+from spinlock.evaluation.vocabulary import Vocabulary
+
+CLASSICAL: Mapping[str, codes.Code] = {
+    "pca_kmeans": codes.pca_kmeans,
+    "residual_kmeans": codes.residual_kmeans,
+    "product": codes.product,
+}
+WATER = "pca_waterfill"
+Row = dict[str, object]
+
+
+def rows(
+    vocabulary: Vocabulary,
+    train: Int[np.ndarray, " t"],
+    judged: Int[np.ndarray, " n"],
+    codebook_sizes: Sequence[int],
+    fit: Fit,
+    how: Bootstrap,
+) -> list[Row]:
+    """Rows of `rate_distortion.csv`: the reconstruction of each code at each number of bits.
+
+    The tokenizer and its rivals stand at the tokenizer's own bits. The classical codes stand at
+    other codebook sizes K too, with as many levels for each category, and PCA with water-filled
+    bits at as many bits as they have. `residual_beam` at another K is a run of its own
+    (`benchmarks/rate_distortion.py` draws several runs together).
+
+    Args:
+        vocabulary: the tokenizer and its rivals.
+        train: operators to which the codes are fitted.
+        judged: operators on which they are judged.
+        codebook_sizes: K of the classical codes.
+        fit: how k-means is run.
+        how: resamples and the smallest group; a smaller one has no values.
+    """
+    fitted, target = vocabulary.target.take(train), vocabulary.target.take(judged)
+    own = codes.bits(vocabulary.sizes)
+    sizes = sorted({size for levels in vocabulary.sizes for size in levels})
+    size = sizes[0] if len(sizes) == 1 else ""
+    found = [
+        _row(name, size, own, vocabulary.values[name][judged], target, how)
+        for name in (OWN, *BY_CATEGORY, WATER)
+    ]
+    enough = len(judged) >= how.min_operators
+    others = [other for other in codebook_sizes if other != size and enough]
+    for other in others:
+        levels = _with(vocabulary.sizes, other)
+        for name, code in CLASSICAL.items():
+            part = fit.named(f"{other}/{name}")
+            coded = codes.by_category(code, fitted, target, levels, part)
+            found.append(_row(name, other, codes.bits(levels), coded.values, target, how))
+    budgets = [codes.bits(_with(vocabulary.sizes, other)) for other in others]
+    water = codes.pca_waterfills(fitted, target, budgets, fit.named(WATER)) if budgets else []
+    for other, bits, coded in zip(others, budgets, water, strict=True):
+        found.append(_row(WATER, other, bits, coded.values, target, how))
+    return sorted(found, key=lambda row: (str(row["code"]), float(str(row["bits"]))))
+
+
+def _with(sizes: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """As many levels of each category, with `size` codes each."""
+    return [[size] * len(levels) for levels in sizes]
+
+
+def _row(
+    name: str, size: object, bits: float, values: np.ndarray, target: Target, how: Bootstrap
+) -> Row:
+    lost = reconstruction.reconstruction(reconstruction.errors(values, target), how)
+    row: Row = {"code": name, "codebook_size": size, "bits": bits}
+    row |= {"reconstruction": lost.value, "low": lost.low, "high": lost.high}
+    return row

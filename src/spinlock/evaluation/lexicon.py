@@ -1,0 +1,161 @@
+"""The tokenizer's half of the evaluation: all its scores by group of operators, and its tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from spinlock.evaluation import (
+    breakdown,
+    distortion,
+    identity,
+    leakage,
+    probes,
+    semantics,
+    tokenizer,
+    usage,
+    views,
+)
+from spinlock.evaluation.codes import Fit
+from spinlock.evaluation.config import Config
+from spinlock.evaluation.consistency import Sources
+from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.resampling import Flat, prefixed
+from spinlock.evaluation.vocabulary import Vocabulary
+from spinlock.initial_conditions.families import family
+
+TEST, VALIDATION = "", "val/"
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """What is scored, and how."""
+
+    sources: Sources
+    vocabulary: Vocabulary
+    config: Config
+    groups: Mapping[str, str]  # prefix of the metrics → group of operators
+    how: Bootstrap  # of operators
+    pairs: Bootstrap  # of operators, for scores over pairs
+    workers: int
+
+    def rows(self, prefix: str) -> Int[np.ndarray, " n"]:
+        """Valid operators of a group."""
+        return self.sources.cleaned.rows(self.groups[prefix])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Metrics with their prefixes, and tables by the name of their file."""
+
+    metrics: Flat
+    tables: dict[str, list[Row]]
+
+
+def findings(lexicon: Lexicon) -> Findings:
+    """Everything; the tables are of the test operators."""
+    again = _again(lexicon)
+    metrics: Flat = {}
+    for prefix in lexicon.groups:
+        metrics |= prefixed(f"{prefix}tokenizer/", _group(lexicon, prefix))
+    for prefix in (TEST, VALIDATION):
+        found = identity.metrics(
+            *_twice(lexicon, again, prefix),
+            lexicon.vocabulary.isolated,
+            _levels(lexicon),
+            lexicon.how,
+        )
+        metrics |= prefixed(f"{prefix}tokenizer/", found)
+    everyone = np.flatnonzero(lexicon.sources.cleaned.metadata.valid)
+    joint = tokenizer.joint(lexicon.vocabulary, everyone, lexicon.how.seed)
+    tables = _tables(lexicon, _twice(lexicon, again, TEST))
+    return Findings(metrics=metrics | prefixed("tokenizer/", joint), tables=tables)
+
+
+def _group(lexicon: Lexicon, prefix: str) -> Flat:
+    """Scores of one group of operators."""
+    rows, vocabulary, how = lexicon.rows(prefix), lexicon.vocabulary, lexicon.how
+    found = tokenizer.metrics(vocabulary, rows, how, lexicon.pairs)
+    tokens = vocabulary.own.tokens[rows][:, ~vocabulary.isolated]
+    permutations = lexicon.config.num_permutations
+    found |= leakage.metrics(tokens, _families(lexicon, rows), permutations, how)
+    found |= dict.fromkeys(semantics.NAMES)
+    if len(rows) >= how.min_operators:
+        target = vocabulary.target.take(rows)
+        spoken = semantics.semantics(target, len(vocabulary.layout.categories))
+        found |= semantics.metrics(spoken)
+    if prefix not in (TEST, VALIDATION):
+        found |= tokenizer.gaps(vocabulary, rows, lexicon.rows(TEST), how)
+    return found
+
+
+def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str, list[Row]]:
+    rows, vocabulary, how = lexicon.rows(TEST), lexicon.vocabulary, lexicon.how
+    names = [category.name for category in vocabulary.layout.categories]
+    levels = _levels(lexicon)
+    group = breakdown.group(vocabulary, rows, how, lexicon.pairs)
+    train = lexicon.sources.cleaned.rows("train")
+    tokens, config = vocabulary.own.tokens, lexicon.config
+    fit = Fit(how.seed, "rate_distortion", config.num_init)
+    return {
+        "reconstruction_by_category": breakdown.by_category(vocabulary, group),
+        "r2_by_column": breakdown.by_column(vocabulary, group),
+        "identity": identity.by_category(*twice, names, levels, how),
+        "leakage": leakage.by_category(
+            tokens[rows],
+            _families(lexicon, rows),
+            list(zip(names, identity.parts(levels), strict=True)),
+            config.num_permutations,
+            how,
+        ),
+        "probes": _probes(lexicon, (train, rows)),
+        "tokens": usage.by_token(
+            tokens[rows], tokens[train], lexicon.sources.tokenizer.token_names, vocabulary.sizes
+        ),
+        "rate_distortion": distortion.rows(
+            vocabulary, train, rows, config.rate_codebook_sizes, fit, how
+        ),
+    }
+
+
+def _probes(lexicon: Lexicon, split: tuple[np.ndarray, np.ndarray]) -> list[Row]:
+    """Of the tokens outside INITIAL, beside what they encode."""
+    vocabulary = lexicon.vocabulary
+    isolated = np.array([category.isolated for category in vocabulary.layout.categories])
+    target = vocabulary.target
+    cells = ~isolated[target.category]
+    features = target.values[:, cells] * np.sqrt(target.weight[cells])
+    asked = probes.questions(lexicon.sources.operators)
+    tokens = vocabulary.own.tokens[:, ~vocabulary.isolated]
+    return probes.rows(tokens, features, asked, split, lexicon.how)
+
+
+def _families(lexicon: Lexicon, rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Families of initial conditions as integers."""
+    families = [family(lexicon.sources.operators.ic_types[row]) for row in rows]
+    return np.unique(families, return_inverse=True)[1]
+
+
+def _again(lexicon: Lexicon) -> dict[int, Int[np.ndarray, " S"]]:
+    """Tokens of test and validation operators from another u0 with other noise, by row."""
+    sources, count = lexicon.sources, lexicon.config.num_identity_operators
+    chosen = np.concatenate([lexicon.rows(prefix)[:count] for prefix in (TEST, VALIDATION)])
+    return views.tokens_again(
+        sources.operators, sources.index, sources.tokenizer, chosen, lexicon.workers
+    )
+
+
+def _twice(
+    lexicon: Lexicon, again: Mapping[int, Int[np.ndarray, " S"]], prefix: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of the operators of a group whose replay did not diverge: of the data, of it."""
+    rows = lexicon.rows(prefix)[: lexicon.config.num_identity_operators].tolist()
+    kept = [row for row in rows if row in again]
+    first = lexicon.vocabulary.own.tokens[kept]
+    return first, np.array([again[row] for row in kept], dtype=np.int64).reshape(first.shape)
+
+
+def _levels(lexicon: Lexicon) -> list[int]:
+    return [len(sizes) for sizes in lexicon.vocabulary.sizes]

@@ -1,0 +1,167 @@
+"""From the tokenizer's scores to its pictures; picks and names, computes no score."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.figure import Figure
+
+from spinlock.evaluation import codebook, usage
+from spinlock.evaluation.report import Report
+from spinlock.evaluation.vocabulary import Vocabulary
+from spinlock.plots import dendrogram, engineering, headline, rate, semantic, topological
+from spinlock.plots.semantic import Bars
+from spinlock.tokenizer.layout import FAMILIES
+from spinlock.tokenizer.model import Tokenizer
+
+BASELINE = "residual_beam"  # the best code of equal bits that keeps the categories
+
+
+def pictures(
+    tokenizer: Tokenizer,
+    report: Report,
+    panels: Mapping[str, Mapping[str, np.ndarray]],
+    seed: int,
+) -> dict[str, Figure]:
+    """The pictures of the tokenizer by the names of their files.
+
+    Args:
+        tokenizer: the trained one.
+        report: its scores.
+        panels: panel → curve → value by epoch.
+        seed: of the embedding of the codes.
+    """
+    title = "Rate and distortion of codes, test operators (95 % intervals)"
+    return {
+        "engineering.png": _engineering(tokenizer, report, panels),
+        "topological.png": _topological(tokenizer, report.vocabulary, seed),
+        "semantic.png": _semantic(tokenizer, report),
+        "categories.png": _categories(tokenizer, report),
+        "rate_distortion.png": rate.curve(report.tables["rate_distortion"], title),
+    }
+
+
+def _engineering(
+    tokenizer: Tokenizer, report: Report, panels: Mapping[str, Mapping[str, np.ndarray]]
+) -> Figure:
+    used, sizes = _used(report.vocabulary), _sizes(report.vocabulary)
+    return engineering.dashboard(
+        engineering.EngineeringPicture(
+            boxes=_boxes(tokenizer),
+            curves=panels,
+            categories=tokenizer.categories,
+            levels=tuple(map(str, range(sizes.shape[1]))),
+            utilization=used / sizes,
+            used=used,
+            reconstruction=_column(report, "reconstruction_by_category", "tokenizer"),
+            reconstruction_baseline=_column(report, "reconstruction_by_category", BASELINE),
+            baseline=f"{BASELINE.replace('_', ' ')}, equal bits",
+            headlines=headline.of(report.scorecard, "tokenizer"),
+        )
+    )
+
+
+def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
+    kept, config = tokenizer.cleaner.kept, tokenizer.config
+    raw = sum(len(tokenizer.cleaner.family(family).names) for family in FAMILIES)
+    columns = sum(len(names) for names in kept.values())
+    groups, depths = len(tokenizer.categories), tokenizer.quantizer.levels
+    codes = ", ".join(str(size) for size in sorted(set(tokenizer.quantizer.sizes)))
+    levels = f"{min(depths)} to {max(depths)}" if min(depths) < max(depths) else f"{max(depths)}"
+    parameters = sum(p.numel() for p in tokenizer.parameters())
+    return (
+        engineering.Box(name="features", size=f"{raw} columns\n{tokenizer.num_steps} steps"),
+        engineering.Box(name="cleaner", size=f"{columns} kept"),
+        engineering.Box(
+            name="encoders", size=f"{groups} categories\nwidth {config.group_embedding_dim}"
+        ),
+        engineering.Box(name="quantizer", size=f"{levels} levels of\n{codes} codes"),
+        engineering.Box(name="tokens", size=f"{sum(depths)} tokens\n{tokenizer.bits:.0f} bits"),
+        engineering.Box(name="tokenizer", size=f"{parameters} parameters\nin all"),
+    )
+
+
+def _topological(tokenizer: Tokenizer, vocabulary: Vocabulary, seed: int) -> Figure:
+    tokens = vocabulary.own.tokens[vocabulary.target.exists.any(1)]
+    codes = codebook.codes(tokenizer, tokens, 0)
+    used, sizes = _used(vocabulary), _sizes(vocabulary)
+    return topological.dashboard(
+        topological.TopologicalPicture(
+            categories=tokenizer.categories,
+            vectors=codes.vectors,
+            category_of=codes.category,
+            uses=codes.uses,
+            cosines=codebook.cosines(codes.vectors),
+            dead=1 - used / sizes,
+            dead_counts=np.nan_to_num(sizes - used).astype(np.int64),
+            counts=tuple(usage.counts(tokens, vocabulary.sizes)),
+            seed=seed,
+        )
+    )
+
+
+def _semantic(tokenizer: Tokenizer, report: Report) -> Figure:
+    found, layout = report.semantics, tokenizer.layout
+    sizes = [[len(getattr(c, family)) for family in FAMILIES] for c in layout.categories]
+    return semantic.dashboard(
+        semantic.SemanticPicture(
+            categories=tokenizer.categories,
+            columns=tuple(name for family in FAMILIES for name in layout.columns[family]),
+            category_of=found.category_of,
+            association=found.association,
+            association_label="mean |correlation| with the category's columns, training operators",
+            families=FAMILIES,
+            sizes=np.array(sizes),
+            correlation=found.correlation,
+            correlation_label="mean |correlation| between columns, training operators",
+            bars=(
+                _bars(report, "topo_tokens", "Topography: distances of columns and of tokens, ρ"),
+                _identity(report),
+            ),
+        )
+    )
+
+
+def _bars(report: Report, name: str, title: str) -> Bars:
+    table = "reconstruction_by_category"
+    values = [_column(report, table, f"{name}{end}") for end in ("", "_low", "_high")]
+    return Bars(title=title, value=values[0], low=values[1], high=values[2])
+
+
+def _identity(report: Report) -> Bars:
+    values = [_column(report, "identity", name) for name in ("margin", "low", "high")]
+    title = "Identity: equal tokens within less between operators"
+    return Bars(title=title, value=values[0], low=values[1], high=values[2])
+
+
+def _categories(tokenizer: Tokenizer, report: Report) -> Figure:
+    found = report.semantics
+    return dendrogram.picture(
+        dendrogram.TreePicture(
+            categories=tokenizer.categories,
+            category_of=found.category_of,
+            similar=found.similar,
+            tree=found.tree,
+            count=found.count,
+        )
+    )
+
+
+def _used(vocabulary: Vocabulary) -> Int[np.ndarray, "G L"]:
+    """Codes that at least one operator of the set uses; 0 where there is no such level."""
+    tokens = vocabulary.own.tokens[vocabulary.target.exists.any(1)]
+    exists = np.isfinite(_sizes(vocabulary))
+    used = np.zeros(exists.shape, dtype=np.int64)
+    used[exists] = [len(np.unique(token)) for token in tokens.T]
+    return used
+
+
+def _sizes(vocabulary: Vocabulary) -> Float[np.ndarray, "G L"]:
+    """Codes of each level of each category; NaN where there is no such level."""
+    depth = max(map(len, vocabulary.sizes))
+    return np.array([[*levels, *[np.nan] * (depth - len(levels))] for levels in vocabulary.sizes])
+
+
+def _column(report: Report, table: str, name: str) -> Float[np.ndarray, " G"]:
+    values = [row[name] for row in report.tables[table]]
+    return np.array([np.nan if value in ("", None) else value for value in values], dtype=float)
