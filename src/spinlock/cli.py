@@ -74,9 +74,7 @@ def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
     one = argparse.ArgumentParser(add_help=False)
     one.add_argument("operator_id", type=int)
     one.add_argument("--operators", type=Path, default=OPERATORS, help="the operator table")
-    one.add_argument(
-        "--params", type=Path, default=params.PATH, help="file whose section generate replays"
-    )
+    one.add_argument("--params", type=Path, help=f"file of section generate ({params.PATH})")
 
     made = commands.add_parser("rollout", parents=[one], help="roll an operator out again")
     made.add_argument("--out", type=Path, help="an .h5 for u0 and u")
@@ -85,7 +83,7 @@ def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
     drawn = commands.add_parser("render", parents=[one], help="a picture or a film of a rollout")
     drawn.add_argument("--mode", choices=scene.MODES, required=True)
     drawn.add_argument("--out", type=Path, required=True, help=", ".join(files.WRITERS))
-    drawn.add_argument("--rollouts", type=Path, default=ROLLOUTS, help="folder of rollouts")
+    drawn.add_argument("--rollouts", type=Path, help=f"folder of rollouts ({ROLLOUTS})")
     drawn.add_argument("--replay", action="store_true", help="from the table, without the folder")
     drawn.add_argument("--realization", type=int, default=0)
     drawn.add_argument("--channel", type=int, help="of a heatmap; all if none is given")
@@ -191,20 +189,34 @@ def render(options: argparse.Namespace) -> str:
     Raises:
         Refusal: an option, the operator, or a file cannot be right.
     """
-    if options.rate is not None and options.out.suffix == ".png":
-        raise Refusal(f"--rate: is for a film, and {options.out} is a picture; leave it out")
+    _check_options(options)
     rate = RATE if options.rate is None else options.rate
     files.check(options.out, rate)
     operator = source.operator(options.operators, options.operator_id)
     runtime.single_thread()  # another number of threads gives other last digits
     if options.replay:
-        found = source.replayed(operator, params.load("generate", Config, options.params))
+        found = source.replayed(operator, _settings(options))
     else:
-        found = source.stored(operator, options.rollouts)
+        found = source.stored(operator, options.rollouts or ROLLOUTS)
     look = scene.Look(mode=options.mode, realization=options.realization, channel=options.channel)
     drawn = scene.scene(operator, found, look)
     files.save(drawn, _steps(options, drawn.steps), options.out, rate)
     return f"{options.out}: {drawn.title}; {drawn.fate}"
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse an option that would change nothing."""
+    if options.rate is not None and options.out.suffix == ".png":
+        raise Refusal(f"--rate: is for a film, and {options.out} is a picture; leave it out")
+    if options.replay and options.rollouts is not None:
+        raise Refusal("--rollouts: is not read with --replay; leave one of them out")
+    if options.params is not None and not options.replay:
+        raise Refusal("--params: is read with --replay alone; add that, or leave it out")
+
+
+def _settings(options: argparse.Namespace) -> Config:
+    """Section `generate` of the file that was named, or of the project's."""
+    return params.load("generate", Config, options.params or params.PATH)
 
 
 def _steps(options: argparse.Namespace, last: int) -> tuple[int, ...]:
@@ -226,7 +238,7 @@ def rollout(options: argparse.Namespace) -> str:
     if options.out is not None and (options.out.suffix != ".h5" or options.out.is_dir()):
         raise Refusal(f"{options.out}: expected the name of an .h5 file")
     operator = source.operator(options.operators, options.operator_id)
-    settings = params.load("generate", Config, options.params)
+    settings = _settings(options)
     runtime.single_thread()
     found = source.replayed(operator, settings)
     if options.out is not None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from closure import ROOT, closure, expand
+from spinlock.categories import partition
 
 DECLARED = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES, ARTIFACTS = DECLARED["stages"], DECLARED["artifacts"]
@@ -44,7 +45,9 @@ def test_code_dependencies_are_the_import_closure(name):
 def test_every_path_of_the_command_is_declared(name):
     stage = STAGES[name]
     arguments = {
-        word for word in stage["cmd"].split() if re.match(r"(data|models|metrics|plots)/", word)
+        word
+        for word in stage["cmd"].split()
+        if re.match(r"(data|models|metrics|plots)/|mappings$", word)
     }
     data = {dep for dep in stage["deps"] if not dep.endswith(".py") and not dep.startswith("src/")}
     written = set().union(*(paths(stage.get(kind, [])) for kind in ("outs", "metrics", "plots")))
@@ -67,6 +70,13 @@ def test_parameters_are_the_sections_that_the_script_loads(name):
         and ast.unparse(node.func) == "params.load"
     }
     assert loaded - {"runtime"} == set(STAGES[name]["params"])
+
+
+def test_a_mapping_file_is_a_dependency_and_so_is_its_absence():
+    """DVC writes null as None, and that file is empty; see tests/pipeline/test_mapping.py."""
+    (named,) = [dep for dep in STAGES["discover-categories"]["deps"] if "mapping" in dep]
+    assert named == f"{partition.MAPPINGS}/${{discover_categories.mapping_file}}"
+    assert (ROOT / partition.MAPPINGS / str(None)).read_bytes() == b""
 
 
 def test_no_stage_depends_on_the_runtime_section():
