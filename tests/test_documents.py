@@ -49,7 +49,7 @@ def test_a_missing_key_is_named(whole, tmp_path, kind, key):
 
 
 @pytest.mark.parametrize("kind", LOAD)
-@pytest.mark.parametrize("wrong", [None, 3, [], {}, "x", torch.zeros(2)])
+@pytest.mark.parametrize("wrong", [None, 3, [], {}, "x"])
 def test_weights_of_another_kind_are_refused(whole, tmp_path, kind, wrong):
     content = artifacts.load_checkpoint(whole[kind])
     said = refused(kind, {**content, "weights": wrong}, tmp_path / "a.pt")

@@ -18,7 +18,7 @@ import torch
 
 import spinlock
 from closure import ROOT
-from spinlock import artifacts, check, params, profiles
+from spinlock import artifacts, check, experiments, params, profiles
 from spinlock.refusals import Refusal
 
 RAN = "ran"
@@ -248,9 +248,44 @@ def test_a_profile_of_somebody_else_is_refused_in_one_line(text, said):
     assert said in refused(profiles.load, "evil")
 
 
-def test_no_committed_profile_names_a_place():
-    for path in (ROOT / "profiles").glob("*.yaml"):
-        overlay = params.read(path)
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        ("{a: {runtime: {store: /etc}}}", "experiments/evil.yaml: runs.a: runtime cannot change a"),
+        (
+            "{a: {discover_categories: {method: mapping, mapping_file: ../x.json}}}",
+            "discover_categories.mapping_file: must stay in mappings/, got '../x.json'",
+        ),
+        ("{a: {seed: '${oc.env:HOME}'}}", "seed: expected a valid integer"),
+        ("{a: {discover_categories: {method: '${oc.env:HOME}'}}}", "discover_categories.method: "),
+        ("{../a: {seed: 1}}", "runs.../a: expected a name of small letters"),
+        ("{--temp: {seed: 1}}", "runs.--temp: expected a name of small letters"),
+        ("{a: !!python/name:os.system ''}", "not valid YAML"),
+        ("&loop {a: {sample: *loop}}", "not plain YAML"),
+    ],
+)
+def test_an_experiment_of_somebody_else_is_refused_in_one_line(runs, said):
+    """Before anything is queued: no place outside of the project, no look-up, no option of DVC."""
+    Path("experiments").mkdir()
+    Path("metrics").mkdir()
+    Path("metrics/a.json").write_text('{"m": 1}')
+    Path("experiments/evil.yaml").write_text(f"profile: null\nmetrics: [m]\nruns: {runs}\n")
+    assert said in refused(experiments.load, "evil")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", ["../params", "/etc/passwd", "..", "", "a/b"])
+def test_the_name_of_an_experiment_is_no_path(name):
+    assert refused(experiments.load, name).startswith(f"experiments: no experiment '{name}'")
+
+
+def test_no_committed_profile_or_experiment_names_a_place():
+    overlays = {path: params.read(path) for path in (ROOT / "profiles").glob("*.yaml")}
+    for path in (ROOT / "experiments").glob("*.yaml"):
+        overlays |= {f"{path}: {run}": own for run, own in params.read(path)["runs"].items()}
+    assert len(overlays) > 50
+    for path, overlay in overlays.items():
         assert "store" not in overlay.get("runtime", {}), path
         assert "mapping_file" not in overlay.get("discover_categories", {}), path
 

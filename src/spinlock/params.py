@@ -149,11 +149,14 @@ def _alternatives(node: Node, schema: Node) -> list[Node]:
 
 
 def _child(node: Node, part: str | int) -> Node | None:
-    """The schema of a field or of an entry of a list; none if the node has no such."""
+    """The schema of a field, of a value or of an entry; none if the node has no such."""
     if isinstance(part, int):
         fixed = node.get("prefixItems", ())
         return fixed[part] if part < len(fixed) else node.get("items")
-    return node.get("properties", {}).get(part)
+    if part in node.get("properties", {}):
+        return node["properties"][part]
+    others = node.get("additionalProperties", False)  # of a mapping: the schema of its values
+    return {} if others is True else others or None
 
 
 def _says(node: Node, word: str | int) -> bool:
