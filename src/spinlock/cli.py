@@ -6,7 +6,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from spinlock import artifacts, params, runtime
@@ -18,6 +17,8 @@ from spinlock.rollout.config import Config
 from spinlock.rollout.engine import Rollout
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer import model
+from spinlock.validation import bytes_of
+from spinlock.validation.validate import Invalid, judge
 
 SCORECARD = Path("plots/scorecard.csv")
 OPERATORS = Path("data/operators.h5")
@@ -28,10 +29,16 @@ HEADLINE_STEPS = (0, 1, 8, 32, 64)  # and the last
 
 
 def main() -> None:
-    """Parse the command line and answer; a refusal is one line and exit status 2."""
+    """Parse the command line and answer; a refusal is one line and exit status 2.
+
+    The status is 1 if `validate` finds something wrong.
+    """
     options = _parser().parse_args()
     try:
         print(options.answer(options))
+    except Invalid as invalid:
+        print(invalid)
+        sys.exit(1)
     except Refusal as refusal:
         sys.exit(_say(refusal))
     except BrokenPipeError:
@@ -50,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what an artefact is: shapes, names, parameters")
     info.add_argument("path", type=Path)
     info.set_defaults(answer=lambda options: describe(options.path))
+
+    checked = commands.add_parser("validate", help="check an artefact; exit status 1 if it fails")
+    checked.add_argument("path", type=Path)
+    checked.set_defaults(answer=lambda options: judge(options.path))
 
     tokens = commands.add_parser("tokenize", help="tokens of every operator of a features file")
     tokens.add_argument("features", type=Path)
@@ -121,25 +132,12 @@ def _describe_json(path: Path) -> str:
 
 
 def _describe_hdf5(path: Path) -> str:
-    with artifacts.reading(path, _kind(path)) as source:
-        lines = [f"{path}: {_kind(path)}"]
+    with artifacts.reading(path, bytes_of.kind(path)) as source:
+        lines = [f"{path}: {bytes_of.kind(path)}"]
         for name in source.names():
             shape, axes, kind = source.layout(name)
             lines.append(f"  {name}  [{', '.join(map(str, shape))}]  {axes}  {kind}")
         return "\n".join([*lines, f"  made by: {source.provenance}"])
-
-
-def _kind(path: Path) -> str:
-    """The kind that an HDF5 file says it is; whether that is true, `reading` checks."""
-    if not path.is_file():
-        raise Refusal(f"{path}: not found")
-    try:
-        with h5py.File(path, "r") as file:
-            if "kind" not in file.attrs:
-                raise Refusal(f"{path}: a foreign HDF5 file")
-            return str(file.attrs["kind"])
-    except OSError as error:
-        raise Refusal(f"{path}: not HDF5, or truncated ({error})") from None
 
 
 def _describe_checkpoint(path: Path) -> str:
