@@ -147,7 +147,7 @@ def names(cleaner: Cleaner) -> Iterator[str]:
 
 
 CLEANER: dict[str, Callable[[Cleaner], Iterable[str]]] = {
-    "every column has a name of its own": names,
+    "every raw column stands there once": names,
     "columns are kept, or dropped for a known reason": reasons,
     "statistics of kept columns are finite and positive where they must be": statistics,
 }

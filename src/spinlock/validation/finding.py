@@ -40,8 +40,15 @@ def run(checks: Mapping[str, Callable[[T], Iterable[str]]], subject: T) -> Itera
             yield Finding(name, tuple(check(subject)))
         except Absent as absent:
             yield Finding(name, (), str(absent))
-        except Refusal as refusal:
-            yield Finding(name, (str(refusal),))
+        except Exception as error:
+            yield Finding(name, (stumbled(error),))
+
+
+def stumbled(error: Exception) -> str:
+    """What stands in the way of a check: a file so wrong that it cannot even be made has failed."""
+    if isinstance(error, Refusal):
+        return str(error)
+    return " ".join(f"cannot be checked: {type(error).__name__}: {error}".split())
 
 
 def beside(path: Path, folder: str, name: str) -> Path:

@@ -113,8 +113,8 @@ def _checked(kind: Kind, path: Path, readable: str = READABLE) -> Iterator[Findi
     read, checks = kind
     try:
         subject = read(path)
-    except Refusal as refusal:
-        yield Finding(readable, (str(refusal),))
+    except Exception as error:
+        yield Finding(readable, (finding.stumbled(error),))
         return
     yield Finding(readable, ())
     yield from finding.run(checks, subject)
