@@ -32,11 +32,8 @@ smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to
 bench: $(READY)  ## speeds as ratios, measured in one run; writes benchmarks/results.*
 	PYTHONPATH=src python benchmarks/run.py
 
-# Of all metrics, those of the two trainings by which experiments are compared; all are on validation.
-COMPARED := vqvae/(val_loss|quality|utilization|topo_pre|topo_post)|noa/(val_loss|val_vrmse_8)
-
 compare: $(READY)  ## the experiments on this commit side by side: what was changed, what came of it
-	dvc exp show --md --only-changed --drop '^Created$$|^(?!($(COMPARED))$$).*/'
+	PYTHONPATH=src python -m spinlock.experiments table
 
 remote-demo: $(READY)  ## share through a real S3 server on the loopback; ends with zero stages run
 	python .ci/remote_demo.py

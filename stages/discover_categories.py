@@ -7,11 +7,11 @@ from spinlock.categories import discovery, partition, quality
 from spinlock.cleaning import cleanset
 
 
-def main(clean: Path, categories: Path, metrics: Path) -> str:
-    """Read clean.h5; write categories.json and how good the grouping is."""
+def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
+    """Read clean.h5, and a mapping if one is named; write categories.json and how good it is."""
     config = params.load("discover_categories", partition.Config)
     seed = params.load("seed", int)
-    given = artifacts.read_json(Path(config.mapping_file)) if config.mapping_file else None
+    given = artifacts.read_json(mappings / config.mapping_file) if config.mapping_file else None
     source = cleanset.read(clean)
     train = source.aggregated.take(source.rows("train"))
     found = discovery.discover(train, source.columns, config, seed, given)

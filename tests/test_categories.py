@@ -279,7 +279,7 @@ def run_stage(root: Path, folder: Path, found: cleanset.CleanSet, section: Confi
     names = ("categories.json", "metrics.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        module.main(Path("clean.h5"), *map(Path, names))
+        module.main(Path("clean.h5"), Path("mappings"), *map(Path, names))
     return [(folder / name).read_bytes() for name in names]
 
 
@@ -304,6 +304,7 @@ def test_what_the_stage_writes_is_a_mapping_file(root, tmp_path):
     clean = cleanset.clean(FEATURES, CLEANER)
     written, _ = run_stage(root, tmp_path / "run", clean, CONFIG)
     assert_complete(json.loads(written)["categories"])
-    (tmp_path / "run" / "mapping.json").write_bytes(written)
+    (tmp_path / "run" / "mappings").mkdir()
+    (tmp_path / "run" / "mappings" / "mapping.json").write_bytes(written)
     again, _ = run_stage(root, tmp_path / "run", clean, MAPPED)
     assert json.loads(again)["categories"] == json.loads(written)["categories"]

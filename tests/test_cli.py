@@ -176,6 +176,8 @@ def test_the_gallery_is_a_picture_that_a_seed_determines(say, tmp_path, monkeypa
         ("render 0 --mode rgb --out x.gif --frames 0", "--frames: expected 1 … 6, got 0"),
         ("render 0 --mode rgb --out x.png --rate 5", "--rate: is for a film, and x.png is a pict"),
         ("render 0 --mode rgb --out x.gif --rate 0", "--rate: expected 1 … 50"),
+        ("render 0 --mode rgb --out x.png --replay --rollouts data/rollouts", "--rollouts: is not"),
+        ("render 0 --mode rgb --out x.png --params params.yaml", "--params: is read with --replay"),
         ("rollout 9", "data/operators.h5: expected an operator of 0 … 2"),
         ("rollout 0 --out x.png", "x.png: expected the name of an .h5 file"),
         ("rollout 0 --params no.yaml", "no.yaml: not found"),

@@ -6,7 +6,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from spinlock import artifacts, params, runtime
@@ -18,6 +17,8 @@ from spinlock.rollout.config import Config
 from spinlock.rollout.engine import Rollout
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer import model
+from spinlock.validation import bytes_of
+from spinlock.validation.validate import Invalid, judge
 
 SCORECARD = Path("plots/scorecard.csv")
 OPERATORS = Path("data/operators.h5")
@@ -28,10 +29,16 @@ HEADLINE_STEPS = (0, 1, 8, 32, 64)  # and the last
 
 
 def main() -> None:
-    """Parse the command line and answer; a refusal is one line and exit status 2."""
+    """Parse the command line and answer; a refusal is one line and exit status 2.
+
+    The status is 1 if `validate` finds something wrong.
+    """
     options = _parser().parse_args()
     try:
         print(options.answer(options))
+    except Invalid as invalid:
+        print(invalid)
+        sys.exit(1)
     except Refusal as refusal:
         sys.exit(_say(refusal))
     except BrokenPipeError:
@@ -50,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what an artefact is: shapes, names, parameters")
     info.add_argument("path", type=Path)
     info.set_defaults(answer=lambda options: describe(options.path))
+
+    checked = commands.add_parser("validate", help="check an artefact; exit status 1 if it fails")
+    checked.add_argument("path", type=Path)
+    checked.set_defaults(answer=lambda options: judge(options.path))
 
     tokens = commands.add_parser("tokenize", help="tokens of every operator of a features file")
     tokens.add_argument("features", type=Path)
@@ -74,9 +85,7 @@ def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
     one = argparse.ArgumentParser(add_help=False)
     one.add_argument("operator_id", type=int)
     one.add_argument("--operators", type=Path, default=OPERATORS, help="the operator table")
-    one.add_argument(
-        "--params", type=Path, default=params.PATH, help="file whose section generate replays"
-    )
+    one.add_argument("--params", type=Path, help=f"file of section generate ({params.PATH})")
 
     made = commands.add_parser("rollout", parents=[one], help="roll an operator out again")
     made.add_argument("--out", type=Path, help="an .h5 for u0 and u")
@@ -85,7 +94,7 @@ def _add_operator_commands(commands: argparse._SubParsersAction) -> None:
     drawn = commands.add_parser("render", parents=[one], help="a picture or a film of a rollout")
     drawn.add_argument("--mode", choices=scene.MODES, required=True)
     drawn.add_argument("--out", type=Path, required=True, help=", ".join(files.WRITERS))
-    drawn.add_argument("--rollouts", type=Path, default=ROLLOUTS, help="folder of rollouts")
+    drawn.add_argument("--rollouts", type=Path, help=f"folder of rollouts ({ROLLOUTS})")
     drawn.add_argument("--replay", action="store_true", help="from the table, without the folder")
     drawn.add_argument("--realization", type=int, default=0)
     drawn.add_argument("--channel", type=int, help="of a heatmap; all if none is given")
@@ -123,25 +132,12 @@ def _describe_json(path: Path) -> str:
 
 
 def _describe_hdf5(path: Path) -> str:
-    with artifacts.reading(path, _kind(path)) as source:
-        lines = [f"{path}: {_kind(path)}"]
+    with artifacts.reading(path, bytes_of.kind(path)) as source:
+        lines = [f"{path}: {bytes_of.kind(path)}"]
         for name in source.names():
             shape, axes, kind = source.layout(name)
             lines.append(f"  {name}  [{', '.join(map(str, shape))}]  {axes}  {kind}")
         return "\n".join([*lines, f"  made by: {source.provenance}"])
-
-
-def _kind(path: Path) -> str:
-    """The kind that an HDF5 file says it is; whether that is true, `reading` checks."""
-    if not path.is_file():
-        raise Refusal(f"{path}: not found")
-    try:
-        with h5py.File(path, "r") as file:
-            if "kind" not in file.attrs:
-                raise Refusal(f"{path}: a foreign HDF5 file")
-            return str(file.attrs["kind"])
-    except OSError as error:
-        raise Refusal(f"{path}: not HDF5, or truncated ({error})") from None
 
 
 def _describe_checkpoint(path: Path) -> str:
@@ -191,20 +187,34 @@ def render(options: argparse.Namespace) -> str:
     Raises:
         Refusal: an option, the operator, or a file cannot be right.
     """
-    if options.rate is not None and options.out.suffix == ".png":
-        raise Refusal(f"--rate: is for a film, and {options.out} is a picture; leave it out")
+    _check_options(options)
     rate = RATE if options.rate is None else options.rate
     files.check(options.out, rate)
     operator = source.operator(options.operators, options.operator_id)
     runtime.single_thread()  # another number of threads gives other last digits
     if options.replay:
-        found = source.replayed(operator, params.load("generate", Config, options.params))
+        found = source.replayed(operator, _settings(options))
     else:
-        found = source.stored(operator, options.rollouts)
+        found = source.stored(operator, options.rollouts or ROLLOUTS)
     look = scene.Look(mode=options.mode, realization=options.realization, channel=options.channel)
     drawn = scene.scene(operator, found, look)
     files.save(drawn, _steps(options, drawn.steps), options.out, rate)
     return f"{options.out}: {drawn.title}; {drawn.fate}"
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse an option that would change nothing."""
+    if options.rate is not None and options.out.suffix == ".png":
+        raise Refusal(f"--rate: is for a film, and {options.out} is a picture; leave it out")
+    if options.replay and options.rollouts is not None:
+        raise Refusal("--rollouts: is not read with --replay; leave one of them out")
+    if options.params is not None and not options.replay:
+        raise Refusal("--params: is read with --replay alone; add that, or leave it out")
+
+
+def _settings(options: argparse.Namespace) -> Config:
+    """Section `generate` of the file that was named, or of the project's."""
+    return params.load("generate", Config, options.params or params.PATH)
 
 
 def _steps(options: argparse.Namespace, last: int) -> tuple[int, ...]:
@@ -226,7 +236,7 @@ def rollout(options: argparse.Namespace) -> str:
     if options.out is not None and (options.out.suffix != ".h5" or options.out.is_dir()):
         raise Refusal(f"{options.out}: expected the name of an .h5 file")
     operator = source.operator(options.operators, options.operator_id)
-    settings = params.load("generate", Config, options.params)
+    settings = _settings(options)
     runtime.single_thread()
     found = source.replayed(operator, settings)
     if options.out is not None:

@@ -5,8 +5,10 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -14,6 +16,9 @@ from spinlock.disk import replacing
 from spinlock.refusals import Refusal
 
 SCHEMA = 1
+LONGEST = 200  # letters of a library's complaint that a refusal repeats
+
+Model = TypeVar("Model")
 
 
 def write_json(path: Path, payload: object) -> None:
@@ -112,3 +117,25 @@ def load_checkpoint(path: Path | str, kind: str | None = None) -> dict:
             f"found {found[0]} of schema {found[1]}"
         )
     return payload
+
+
+def refusing_incomplete(load: Callable[[Path | str], Model]) -> Callable[[Path | str], Model]:
+    """Let a function that makes a model from a checkpoint refuse one that lacks something.
+
+    A checkpoint of another version, or one that somebody else made, has other keys, types or sizes;
+    whatever stumbles over them becomes one line that names the file.
+    """
+
+    @wraps(load)
+    def refusing(path: Path | str) -> Model:
+        try:
+            return load(path)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            shown = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+            raise Refusal(
+                f"{path}: a checkpoint with something missing or of another version ({shown}); "
+                "make it again (dvc repro), or get one that belongs to this code"
+            ) from None
+
+    return refusing

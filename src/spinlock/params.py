@@ -2,11 +2,12 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -14,9 +15,11 @@ from spinlock.refusals import Refusal
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 PATH = Path("params.yaml")
+COUNT = Field(strict=True, ge=0)
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 T = TypeVar("T")
+Node = Mapping[str, Any]  # of a JSON schema
 
 
 def load(section: str, schema: type[T], path: Path = PATH) -> T:
@@ -24,7 +27,8 @@ def load(section: str, schema: type[T], path: Path = PATH) -> T:
 
     Args:
         section: the key, such as `"sample"`, or `"seed"` for the root seed.
-        schema: a frozen dataclass made with `STRICT`, or a plain type.
+        schema: a frozen dataclass made with `STRICT`, or a plain type; `int` is a whole number
+            from 0 on, as a seed is.
         path: the file; the working directory is the project's root in every stage.
 
     Raises:
@@ -38,8 +42,9 @@ def parse(section: str, tree: Mapping[str, object], schema: type[T], path: Path 
     """Parse a section of a tree that is already read; see `load`."""
     if section not in tree:
         raise Refusal(f"{path}: {section}: missing{_suggestion(section, list(tree))}")
+    checked: Any = Annotated[int, COUNT] if schema is int else schema
     try:
-        return TypeAdapter(schema).validate_json(json.dumps(tree[section]))
+        return TypeAdapter(checked).validate_json(json.dumps(tree[section]))
     except ValidationError as error:
         raise Refusal(f"{path}: {_sentence(section, error, schema)}") from None
     except (TypeError, ValueError, RecursionError) as error:
@@ -76,33 +81,87 @@ def inside(path: str) -> str:
 def _sentence(section: str, error: ValidationError, schema: type) -> str:
     """Say the most telling of pydantic's complaints in one line."""
     complaints = error.errors(include_url=False)
+    tree = TypeAdapter(schema).json_schema()
     # A misspelled key is both unknown and missing: say the former.
-    first = next((c for c in complaints if c["type"] in UNKNOWN), complaints[0])
-    place = ".".join([section, *map(str, first["loc"])])
-    found = json.dumps(first["input"], default=str)
-    if first["type"] in UNKNOWN:
-        known = sorted(_field_names(schema))
-        return f"{place}: unknown key{_suggestion(str(first['loc'][-1]), known)}"
-    if first["type"].startswith("missing"):
+    if unknown := next((c for c in complaints if c["type"] in UNKNOWN), None):
+        *above, key = unknown["loc"]
+        keys, known = _follow(above, tree)
+        place = ".".join([section, *keys, str(key)])
+        return f"{place}: unknown key{_suggestion(str(key), known)}"
+    told, keys = _most_telling(complaints, tree)
+    return _said(".".join([section, *keys]), told)
+
+
+def _most_telling(
+    complaints: Sequence[ErrorDetails], schema: Node
+) -> tuple[ErrorDetails, list[str]]:
+    """The first complaint, or one of the same place that knows better where in there, and where."""
+    places = [_follow(complaint["loc"], schema)[0] for complaint in complaints]
+    inside = [at for at, keys in enumerate(places) if keys[: len(places[0])] == places[0]]
+    best = max(inside, key=lambda at: len(places[at]))
+    return complaints[best], places[best]
+
+
+def _said(place: str, complaint: ErrorDetails) -> str:
+    """What is wrong there."""
+    kind, message = complaint["type"], complaint["msg"]
+    if kind.startswith("missing"):
         return f"{place}: missing"
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if first["type"] == "value_error":
-        return f"{place}: {message}"
-    return f"{place}: expected {message}, got {found}"
+    if kind.startswith("union_tag"):  # which of several forms a value has, a word of it says
+        about = complaint["ctx"]
+        word = about["discriminator"].strip("'")
+        if kind == "union_tag_not_found":
+            return f"{place}.{word}: missing"
+        return f"{place}.{word}: expected one of {about['expected_tags']}, got '{about['tag']}'"
+    if kind == "value_error":
+        return f"{place}: {message.removeprefix('Value error, ')}"
+    found = json.dumps(complaint["input"], default=str)
+    return f"{place}: expected {message.removeprefix('Input should be ')}, got {found}"
 
 
-def _field_names(schema: type) -> set[str]:
-    """Every field name that the schema knows, at any depth."""
-    names: set[str] = set()
-    queue = [TypeAdapter(schema).json_schema()]
-    while queue:
-        node = queue.pop()
-        if isinstance(node, dict):
-            names |= set(node["properties"]) if "properties" in node else set()
-            queue.extend(node.values())
-        elif isinstance(node, list):
-            queue.extend(node)
-    return names
+def _follow(loc: Sequence[str | int], schema: Node) -> tuple[list[str], list[str]]:
+    """The keys and indices of a place, without pydantic's names of alternatives; what it may hold.
+
+    Args:
+        loc: as pydantic says it, such as `("store", "subset", 0, "steps")`.
+        schema: JSON schema of the whole.
+
+    Returns:
+        The words that stand in YAML, `["store", "0", "steps"]`, and the names of all fields there.
+    """
+    keys: list[str] = []
+    nodes = _alternatives(schema, schema)
+    for part in loc:
+        if below := [child for node in nodes if (child := _child(node, part)) is not None]:
+            keys.append(str(part))
+            nodes = [found for child in below for found in _alternatives(child, schema)]
+        else:  # the name of an alternative: keep those that say so of themselves
+            nodes = [node for node in nodes if _says(node, part)] or nodes
+    return keys, sorted({name for node in nodes for name in node.get("properties", {})})
+
+
+def _alternatives(node: Node, schema: Node) -> list[Node]:
+    """The schemas that a value may follow, references resolved."""
+    if "$ref" in node:
+        return _alternatives(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
+    several = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+    return [found for one in several for found in _alternatives(one, schema)] or [node]
+
+
+def _child(node: Node, part: str | int) -> Node | None:
+    """The schema of a field, of a value or of an entry; none if the node has no such."""
+    if isinstance(part, int):
+        fixed = node.get("prefixItems", ())
+        return fixed[part] if part < len(fixed) else node.get("items")
+    if part in node.get("properties", {}):
+        return node["properties"][part]
+    others = node.get("additionalProperties", False)  # of a mapping: the schema of its values
+    return {} if others is True else others or None
+
+
+def _says(node: Node, word: str | int) -> bool:
+    """Whether one of its fields has always that value, as `kind` has."""
+    return any(field.get("const") == word for field in node.get("properties", {}).values())
 
 
 def _suggestion(key: str, known: list[str]) -> str:

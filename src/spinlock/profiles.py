@@ -23,33 +23,47 @@ FOLDER = Path("profiles")
 Tree = Mapping[str, object]
 
 
-def names() -> tuple[str, ...]:
-    """All profiles, by name."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+def names(folder: Path | None = None) -> tuple[str, ...]:
+    """All profiles, or other overlays of a folder, by name."""
+    return tuple(sorted(path.stem for path in (folder or FOLDER).glob("*.yaml")))
 
 
 def load(name: str) -> dict[str, object]:
     """What a profile changes, once it is known to be right together with params.yaml.
 
     Raises:
-        Refusal: there is no such profile, it names a key that does not exist, it asks Hydra to look
-            something up, or the merged parameters cannot be right; see `check.check_tree`.
+        Refusal: there is no such profile, or what it says cannot be right; see `checked`.
     """
-    path = _path(name)
-    overlay = params.read(path)
-    check.check_tree(merge(params.read(params.PATH), overlay), f"{params.PATH} with {path}")
+    path = find(FOLDER, name, "profile")
+    return checked(params.read(path), path)
+
+
+def find(folder: Path, name: str, what: str) -> Path:
+    """The file of a name in a folder of such files; a name is no path.
+
+    Raises:
+        Refusal: there is none; the message suggests the nearest or lists all.
+    """
+    known = names(folder)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+        raise Refusal(f"{folder}: no {what} '{name}'{hint}")
+    return folder / f"{name}.yaml"
+
+
+def checked(overlay: dict[str, object], place: Path | str) -> dict[str, object]:
+    """An overlay again, if it is right together with params.yaml.
+
+    Raises:
+        Refusal: it names a key that does not exist, it asks Hydra to look something up, or the
+            merged parameters cannot be right; see `check.check_tree`.
+    """
+    check.check_tree(merge(params.read(params.PATH), overlay), f"{params.PATH} with {place}")
     for text in overrides(overlay):
         if "${" in text:
-            raise Refusal(f"{path}: {text}: '${{' asks Hydra to look something up; say a value")
+            raise Refusal(f"{place}: {text}: '${{' asks Hydra to look something up; say a value")
     return overlay
-
-
-def _path(name: str) -> Path:
-    if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(names())}"
-        raise Refusal(f"{FOLDER}: no profile '{name}'{hint}")
-    return FOLDER / f"{name}.yaml"
 
 
 def merge(tree: Tree, overlay: Tree) -> dict[str, object]:
@@ -101,9 +115,17 @@ def command(overlay: Tree, arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "dvc", "exp", "run", *changes, *arguments]
 
 
-def title(name: str) -> str:
-    """The first line of a profile, which says what it is for."""
-    return _path(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+def head(path: Path) -> list[str]:
+    """The comment at the head of an overlay, line by line; the first says what it is for."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line[2:] for line in itertools.takewhile(lambda line: line.startswith("# "), lines)]
+
+
+def listed(folder: Path) -> str:
+    """The names in a folder and what each is for."""
+    known = names(folder)
+    width = max(map(len, known), default=0)
+    return "\n".join(f"{name:{width}}  {head(folder / f'{name}.yaml')[0]}" for name in known)
 
 
 def main() -> int:
@@ -135,16 +157,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
-    width = max(map(len, names()))
-    print("\n".join(f"{name:{width}}  {title(name)}" for name in names()))
+    print(listed(FOLDER))
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
     changes = overrides(load(options.name))
-    text = _path(options.name).read_text(encoding="utf-8").splitlines()
-    head = itertools.takewhile(lambda line: line.startswith("#"), text)
-    print("\n".join([*head, *changes]))
+    about = head(find(FOLDER, options.name, "profile"))
+    print("\n".join([*(f"# {line}" for line in about), *changes]))
     return 0
 
 

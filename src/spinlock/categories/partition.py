@@ -12,7 +12,18 @@ from spinlock import artifacts
 from spinlock.cleaning.sets import FAMILIES
 from spinlock.params import STRICT, inside
 
-InProject = Annotated[str, AfterValidator(inside)]
+MAPPINGS = Path("mappings")  # where mapping files stand; dvc.yaml depends on the one in use
+
+
+def _inside(name: str) -> str:
+    """A mapping file's name, if it stays in the folder of mapping files and in the project."""
+    if ".." in Path(name).parts:
+        raise ValueError(f"must stay in {MAPPINGS}/, got {name!r}")
+    inside(str(MAPPINGS / name))
+    return name
+
+
+MappingFile = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 Tree = tuple[tuple[int, int, float], ...]  # merges: two nodes (columns, then merges) and the height
 
@@ -22,7 +33,7 @@ class Config:
     """Section `discover_categories` of params.yaml."""
 
     method: Literal["clustering", "mapping", "semantic"]
-    mapping_file: InProject | None  # JSON, for the method "mapping"
+    mapping_file: MappingFile | None  # JSON in `MAPPINGS`, for the method "mapping"
     isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
@@ -33,7 +44,7 @@ class Config:
     def __post_init__(self) -> None:
         if (self.mapping_file is not None) != (self.method == "mapping"):
             raise ValueError(
-                "mapping_file: a path with the method 'mapping' and null with any other, "
+                "mapping_file: a name with the method 'mapping' and null with any other, "
                 f"got {self.mapping_file!r} with {self.method!r}"
             )
         if len(set(self.isolated_families)) < len(self.isolated_families):

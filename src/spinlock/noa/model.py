@@ -129,11 +129,12 @@ def initialized(config: Config, columns: Columns, channels: int, seed: int) -> A
         return Agent(config, columns, channels)
 
 
+@artifacts.refusing_incomplete
 def load(path: Path | str) -> Agent:
     """Read an agent that `Agent.save` wrote.
 
     Raises:
-        Refusal: the file is missing, damaged or of another kind.
+        Refusal: the file is missing, damaged, incomplete or of another kind.
     """
     found = artifacts.load_checkpoint(path, KIND)
     about, weights = json.loads(found["about"]), found["weights"]

@@ -234,11 +234,12 @@ class Tokenizer(nn.Module):
             )
 
 
+@artifacts.refusing_incomplete
 def load(path: Path | str) -> Tokenizer:
     """Read a tokenizer that `Tokenizer.save` wrote, ready for use on raw features.
 
     Raises:
-        Refusal: the file is missing, damaged or of another kind.
+        Refusal: the file is missing, damaged, incomplete or of another kind.
     """
     found = artifacts.load_checkpoint(path, KIND)
     model = Tokenizer(

@@ -1,0 +1,1 @@
+"""Is an artefact whole, and what it says it is? `spinlock validate PATH`."""

@@ -1,0 +1,182 @@
+"""Experiments: each run is right with params.yaml, changes one thing, and nothing wrong is queued."""
+
+import itertools
+import json
+
+import pytest
+
+from spinlock import comparison, experiments, params, profiles
+from spinlock.refusals import Refusal
+
+NAMES = (
+    "agent", "architecture", "categories", "codes", "features", "initial_conditions", "losses",
+    "options", "seeds",
+)  # fmt: skip
+GOOD = """\
+# A question?
+profile: null
+metrics: [vqvae/quality]
+runs:
+  many: {train_vqvae: {codebook_size: 32}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(root, monkeypatch):
+    monkeypatch.chdir(root)
+
+
+def test_these_are_all_and_each_says_what_it_asks():
+    assert profiles.names(experiments.FOLDER) == NAMES
+    assert all("?" in line for line in profiles.listed(experiments.FOLDER).splitlines())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_run_is_right_and_changes_something(name):
+    experiment = experiments.load(name)
+    start = experiment.runs.get(experiments.BASELINE, {})
+    before = profiles.merge(params.read(), start)
+    for run, overlay in experiment.runs.items():
+        changed = profiles.merge(before, overlay) != before
+        assert changed == (run != experiments.BASELINE), run
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_runs_are_the_same(name):
+    runs = experiments.load(name).runs.values()
+    merged = [json.dumps(profiles.merge(params.read(), own), sort_keys=True) for own in runs]
+    assert len(set(merged)) == len(merged)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_choices_are_compared_on_validation(name):
+    """And on operators that were held out, of which no run is chosen; never on test."""
+    for metric in experiments.load(name).metrics:
+        assert metric.startswith(("val/", "held_out/", "vqvae/", "categories/")), metric
+
+
+def test_the_ablations_of_the_specification_are_declared():
+    """Section 12: families of features and initial conditions, losses, codes per level, λ."""
+    assert {"k4", "k8", "k16", "k32", "k64"} < set(experiments.load("codes").runs)
+    losses = params.read()["train_vqvae"]["losses"]
+    off = [run["train_vqvae"]["losses"] for run in experiments.load("losses").runs.values()
+           if "train_vqvae" in run]  # fmt: skip
+    weights = set(losses) - {"orthogonality_target", "topographic_pre", "topographic_pairs"}
+    assert {name for one in off for name, weight in one.items() if weight == 0} >= weights
+    extract = params.read()["extract"]
+    features = experiments.load("features").runs.values()
+    for key in ("summary_groups", "temporal_groups"):
+        kept = [run["extract"][key] for run in features if key in run.get("extract", {})]
+        for group in extract[key]:
+            assert [other for other in extract[key] if other != group] in kept, group
+    mixes = experiments.load("initial_conditions").runs.values()
+    out = [set(run["sample"]["held_out"]["ic_variants"]) for run in mixes
+           if "held_out" in run.get("sample", {})]  # fmt: skip
+    for family in params.read()["sample"]["ic_mix"]:
+        assert set(family["variants"]) in out, family
+    assert {"direct", "no_latent_loss", "no_commitment_loss"} < set(experiments.load("agent").runs)
+
+
+def test_a_profile_of_the_user_takes_the_place_of_the_files():
+    ours = experiments.load("codes", "smoke").runs
+    assert ours["baseline"] == profiles.load("smoke")
+    assert ours["k8"] == profiles.merge(
+        profiles.load("smoke"), {"train_vqvae": {"codebook_size": 8}}
+    )
+    assert "baseline" not in experiments.load("agent").runs
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("codebook_size", "codebook"), "wrong.yaml: runs.many: train_vqvae.codebook: unknown key"),
+        (("train_vqvae", "vqvae"), "wrong.yaml: runs.many: vqvae: unknown section"),
+        (("32", "-1"), "train_vqvae.codebook_size: expected greater than or equal to 1, got -1"),
+        (("vqvae/quality", "vqvae/qualty"), "wrong.yaml: metrics: no stage writes 'vqvae/qualty'"),
+        (("profile: null", "profile: smok"), "no profile 'smok', did you mean 'smoke'?"),
+        (("profile: null\n", ""), "wrong.yaml: profile: missing"),
+        (("metrics: [vqvae/quality]", "metrics: []"), "wrong.yaml: metrics: "),
+        (("runs:", "run:"), "wrong.yaml: run: unknown key; known: profile, metrics, runs"),
+        (("many: {train_vqvae: {codebook_size: 32}}", "many: 3"), "runs.many: expected "),
+        (("many", "'a b'"), "runs.a b: expected a name of small letters"),
+    ],
+)
+def test_a_wrong_experiment_is_one_line_before_anything_is_queued(
+    tmp_path, monkeypatch, capsys, change, said
+):
+    (tmp_path / "wrong.yaml").write_text(GOOD.replace(*change))
+    monkeypatch.setattr(experiments, "FOLDER", tmp_path)
+    monkeypatch.setattr(comparison, "collect", lambda: pytest.fail("DVC was asked"))
+    monkeypatch.setattr("sys.argv", ["experiments", "queue", "wrong"])
+    assert experiments.main() == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_an_unknown_experiment_is_refused_with_the_nearest():
+    with pytest.raises(Refusal, match="no experiment 'loses', did you mean 'losses'"):
+        experiments.load("loses")
+
+
+def run(name: str, state: str = "success", **metrics: float) -> comparison.Run:
+    named = {key.replace("__", "/"): value for key, value in metrics.items()}
+    return comparison.Run(name=name, state=state, params={}, metrics=named)
+
+
+def test_a_table_has_short_names_validation_first_and_differences():
+    before = run("commit", vqvae__quality=0.5, val__a__error=0.25)
+    rows = comparison.rows(
+        ["vqvae/quality", "val/a/error"],
+        ("baseline", before),
+        {
+            "more": run("x-more", vqvae__quality=0.75, val__a__error=0.125),
+            "same": run("x-same", vqvae__quality=0.5),
+            "later": run("x-later", state="queued"),
+            "never": None,
+        },
+    )
+    assert rows == [
+        ["run", "error", "quality"],
+        ["baseline", "0.25", "0.5"],
+        ["more", "0.125 (-0.12)", "0.75 (+0.25)"],
+        ["same", "–", "0.5 (=)"],
+        ["later", "queued", ""],
+        ["never", "not queued", ""],
+    ]
+    assert comparison.text(rows).splitlines()[2] == "more      0.125 (-0.12)  0.75 (+0.25)"
+    assert comparison.markdown(rows).splitlines()[:2] == [
+        "| run | error | quality |",
+        "| --- | ---: | ---: |",
+    ]
+
+
+def test_short_names_tell_metrics_apart():
+    names = ["a/x/error", "b/x/error", "a/y"]
+    assert comparison.short(names) == ["a/x/error", "b/x/error", "y"]
+    for one, two in itertools.combinations(comparison.short(comparison.COMPARED), 2):
+        assert one != two
+
+
+LOCK = {
+    "one": {
+        "deps": [{"path": "code.py", "md5": "c"}],
+        "params": {"params.yaml": {"one": {"k": 1}}},
+        "outs": [{"path": "data", "md5": "d1"}, {"path": "m1.json", "md5": "m"}],
+    },
+    "two": {"deps": [{"path": "data", "md5": "d1"}], "outs": [{"path": "m2.json", "md5": "m"}]},
+    "three": {"deps": [{"path": "m2.json", "md5": "m"}], "outs": [{"path": "m3.json", "md5": "m"}]},
+}  # fmt: skip
+
+
+def own(lock: dict, k: int = 1) -> set[str]:
+    return {path for path in comparison.own_files(lock, {"one": {"k": k}}) if path != "data"}
+
+
+def test_a_metric_counts_only_if_its_stage_saw_what_came_before_it():
+    assert own(LOCK) == {"m1.json", "m2.json", "m3.json"}
+    again = {**LOCK, "one": {**LOCK["one"], "outs": [{"path": "data", "md5": "d2"},
+                                                     {"path": "m1.json", "md5": "m"}]}}  # fmt: skip
+    assert own(again) == {"m1.json"}
+    assert own(LOCK, k=2) == set()
