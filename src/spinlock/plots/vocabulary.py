@@ -28,14 +28,14 @@ CELL = 44  # width of a code of a finer level
 STRONG = 2.0  # standard deviations of a finer level's effect that have the strongest color
 HOW = (
     "Each row is a token: a code of the first level, /0. Its three rollouts are the training "
-    "operators nearest to the mean of all that have it, with their id, update policy, initial condition, and "
-    "±, how far realizations are apart at the last step, as a share of the pattern; the frames are "
-    "u of channel 0, realization 0, each around its own mean, blue to red from −2.5 to 2.5 of its "
-    "own deviation σ. Bars: mean of the training operators that have the code, in standard "
-    "deviations of all of them, with a thin line from one deviation among them below to one above. "
-    "Green: mean of the test operators that have it, to which nothing was fitted. Rows ascend in "
-    "the first feature. What operators have in common is named where chance is no explanation "
-    "(rank sums, |z| ≥ 3.5)."
+    "operators nearest to the mean of all that have it, with their id, update policy, initial "
+    "condition, and ±, how far realizations are apart at the last step, as a share of the "
+    "pattern; the frames are u of channel 0, realization 0, each around its own mean, blue to red"
+    " from −2.5 to 2.5 of its own deviation σ. Bars: mean of the training operators that have the"
+    " code, in standard deviations of all of them, with a thin line from one deviation among them"
+    " below to one above. Green: mean of the test operators that have it, to which nothing was "
+    "fitted. Rows ascend in the first feature. What operators have in common is named where "
+    "chance is no explanation (rank sums, |z| ≥ 3.5)."
 )
 
 
