@@ -145,3 +145,16 @@ def test_every_metric_of_the_criteria_is_computed(found):
         ):
             metric = (name or "tokenizer/count").removeprefix("tokenizer/")
             assert metric in found or metric.startswith(elsewhere)
+
+
+def test_copies_are_redundant_and_strangers_are_not(described, rows):
+    def spoken(tokens):
+        return tokenizer.joint(
+            replace(described, own=replace(described.own, tokens=tokens)), rows, 1
+        )
+
+    dice = np.random.default_rng(0).integers(4, size=(rows.max() + 1, 5))
+    copies = spoken(np.repeat(dice[:, :1], 5, axis=1))
+    assert copies["entropy_joint"] == pytest.approx(2, abs=0.15)
+    assert copies["redundancy"] == pytest.approx(0.8, abs=0.02)
+    assert spoken(dice)["redundancy"] == pytest.approx(0, abs=0.05)
