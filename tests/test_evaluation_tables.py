@@ -1,5 +1,7 @@
 """Headlines are the values; every number is in the table of scores."""
 
+import pytest
+
 from spinlock.evaluation import tables
 
 METRICS = {
@@ -23,6 +25,38 @@ def test_headlines_are_values_without_their_ends_and_details():
         "held_out/theta_corner/noa/vrmse_8",
         "held_out/theta_corner/tokenizer/quality",
     }
+
+
+@pytest.mark.parametrize("prefix", ["", "val/"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokenizer/quality", "tokenizer/reconstruction", "tokenizer/bits"),
+        *("tokenizer/reconstruction_pca_kmeans", "tokenizer/reconstruction_residual_kmeans"),
+        *("tokenizer/reconstruction_product", "tokenizer/reconstruction_pca_waterfill"),
+        *("tokenizer/identity_within", "tokenizer/identity_between", "tokenizer/topo_tokens"),
+        *("noa/vrmse_64", "noa/vrmse_64_persistence", "noa/vrmse_8_policy_alone"),
+        *("noa/vrmse_1_noise_floor", "noa/residual/vrmse_1", "noa/convex/vrmse_32"),
+    ],
+)
+def test_the_names_that_others_rely_on_are_headlines(prefix, name):
+    # specification, section 16
+    assert prefix + name in tables.headlines({prefix + name: 1.0})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokenizer/quality_product", "tokenizer/topo_tokens_minus_product"),
+        *("tokenizer/reconstruction_train_mean", "tokenizer/identity_gain_initial"),
+        *("tokenizer/leakage_ic_null_95", "noa/mse_8_persistence", "noa/convex/mse_8"),
+        *("noa/residual/vrmse_8_noise_floor", "val/noa/token_kappa_persistence"),
+    ],
+)
+def test_what_nobody_compares_is_in_the_table_alone(name):
+    metrics = {name: 1.0}
+    assert not tables.headlines(metrics)
+    assert tables.scores(metrics)[0]["value"] == 1.0
 
 
 def test_the_table_holds_every_number():

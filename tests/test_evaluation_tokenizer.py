@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tokenizer_cases
-from spinlock.evaluation import tokenizer, vocabulary
+from spinlock.evaluation import criteria, tokenizer, topography, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.tokenizer import scores
@@ -109,3 +109,52 @@ def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():
     order = tokenizer.shuffle(50, 1)
     assert sorted(order) == list(range(50))
     assert (order != np.arange(50)).all()
+
+
+def test_a_large_group_speaks_by_its_first_operators(described, rows, monkeypatch):
+    few = tokenizer.topographies(described, rows[:40], HOW)
+    ranks = tokenizer.ranks(described, rows[:40], HOW)
+    monkeypatch.setattr(topography, "MOST", 40)
+    assert tokenizer.topographies(described, rows, HOW) == few
+    assert tokenizer.ranks(described, rows, HOW) == ranks
+
+
+def test_paired_differences_are_differences_of_the_scores(found):
+    for metric, rivals in (
+        ("reconstruction", criteria.COMPARED),
+        ("topo_tokens", (*criteria.BY_CATEGORY, "untrained")),
+    ):
+        for rival in rivals:
+            name = f"{metric}_minus_{rival}"
+            assert found[name] == pytest.approx(found[metric] - found[f"{metric}_{rival}"])
+            assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
+    best = min(found[f"reconstruction_{rival}"] for rival in criteria.BY_CATEGORY)
+    assert found["reconstruction_over_best"] == pytest.approx(found["reconstruction"] / best)
+
+
+def test_every_metric_of_the_criteria_is_computed(found):
+    elsewhere = ("identity_", "leakage_")
+    for criterion in criteria.TOKENIZER:
+        goals = criterion.goal if isinstance(criterion.goal, tuple) else ()
+        for name in (
+            criterion.value,
+            criterion.floor,
+            criterion.ceiling,
+            *goals,
+            *criterion.paired,
+        ):
+            metric = (name or "tokenizer/count").removeprefix("tokenizer/")
+            assert metric in found or metric.startswith(elsewhere)
+
+
+def test_copies_are_redundant_and_strangers_are_not(described, rows):
+    def spoken(tokens):
+        return tokenizer.joint(
+            replace(described, own=replace(described.own, tokens=tokens)), rows, 1
+        )
+
+    dice = np.random.default_rng(0).integers(4, size=(rows.max() + 1, 5))
+    copies = spoken(np.repeat(dice[:, :1], 5, axis=1))
+    assert 2 <= copies["entropy_joint"] < 2.4  # an upper estimate
+    assert copies["redundancy"] == pytest.approx(0.78, abs=0.03)
+    assert spoken(dice)["redundancy"] == pytest.approx(0, abs=0.05)

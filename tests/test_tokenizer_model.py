@@ -72,6 +72,19 @@ def test_rows_are_encoded_alone(model, raw):
     assert torch.equal(together, alone)
 
 
+@pytest.mark.parametrize("quantizer", ["residual", "fsq"])
+def test_tokens_are_those_of_training_and_known_dimensions_of_the_field_change_nothing(
+    made, raw, quantizer
+):
+    model = cases.started(*made, quantizer=quantizer)
+    cleaned = model.cleaner.apply(raw, smooth=False)
+    in_training = model.quantize(model.latents(cleaned)).tokens
+    assert torch.equal(model.encode(raw), model.quantizer.flat(in_training))
+    known = model.encoder.dimensions(raw.fields).detach()
+    still = replace(cleaned, fields=torch.zeros_like(cleaned.fields))
+    assert torch.equal(model.tokens(model.latents(still, known)), model.encode(raw))
+
+
 def test_tokens_have_names_and_stay_in_their_codebooks(model, raw):
     tokens = model.encode(raw)
     assert tokens.dtype == torch.int64

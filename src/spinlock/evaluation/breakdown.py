@@ -115,8 +115,9 @@ def _category_row(vocabulary: Vocabulary, index: int, found: Group | None) -> Ro
 def _topography(found: Group, part: Target, index: int) -> Interval:
     levels = [len(sizes) for sizes in found.vocabulary.sizes]
     first = sum(levels[:index])
-    tokens = found.vocabulary.own.tokens[found.rows, first : first + levels[index]]
-    given = tokenizer.input_distances(part)
+    most = slice(0, topography.MOST)
+    tokens = found.vocabulary.own.tokens[found.rows[most], first : first + levels[index]]
+    given = tokenizer.input_distances(part.take(np.arange(len(found.rows))[most]))
     return topography.similarity(given, topography.hamming(tokens), found.pairs)
 
 

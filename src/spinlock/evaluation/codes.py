@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from spinlock import randomness
+from spinlock.evaluation import workers
 from spinlock.tokenizer.initialization import JITTERED_COPIES
 from spinlock.tokenizer.quantizer import Beam
 
@@ -65,7 +67,12 @@ Code = Callable[[np.ndarray, np.ndarray, Sequence[int], Fit], Coded]
 
 
 def by_category(
-    code: Code, train: Target, rows: Target, sizes: Sequence[Sequence[int]], fit: Fit
+    code: Code,
+    train: Target,
+    rows: Target,
+    sizes: Sequence[Sequence[int]],
+    fit: Fit,
+    run: workers.Run = workers.here,
 ) -> Coded:
     """Apply a code to the cells of each category apart.
 
@@ -75,21 +82,25 @@ def by_category(
         rows: rows to code.
         sizes: codes per level, for each category: those of the tokenizer, hence equal bits.
         fit: how k-means is run.
+        run: what runs the codes of the categories.
     """
     scale = np.sqrt(train.weight)
-    values = np.zeros_like(rows.values)
-    tokens = []
-    for index, levels in enumerate(sizes):
-        cells = train.category == index
-        part = code(
-            train.values[:, cells] * scale[cells],
-            rows.values[:, cells] * scale[cells],
+    cells = [train.category == index for index in range(len(sizes))]
+    jobs = [
+        partial(
+            code,
+            train.values[:, own] * scale[own],
+            rows.values[:, own] * scale[own],
             levels,
             fit.named(index),
         )
-        values[:, cells] = part.values / scale[cells]
-        tokens.append(part.tokens)
-    return Coded(values, np.concatenate(tokens, axis=1))
+        for index, (own, levels) in enumerate(zip(cells, sizes, strict=True))
+    ]
+    parts: list[Coded] = run(jobs)
+    values = np.zeros_like(rows.values)
+    for own, part in zip(cells, parts, strict=True):
+        values[:, own] = part.values / scale[own]
+    return Coded(values, np.concatenate([part.tokens for part in parts], axis=1))
 
 
 def bits(sizes: Sequence[Sequence[int]]) -> float:

@@ -16,6 +16,7 @@ from spinlock.evaluation import (
     tokenizer,
     usage,
     views,
+    workers,
 )
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
@@ -40,6 +41,7 @@ class Lexicon:
     how: Bootstrap  # of operators
     pairs: Bootstrap  # of operators, for scores over pairs
     workers: int
+    run: workers.Run  # what runs the classical codes
 
     def rows(self, prefix: str) -> Int[np.ndarray, " n"]:
         """Valid operators of a group."""
@@ -115,7 +117,7 @@ def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str,
             tokens[rows], tokens[train], lexicon.sources.tokenizer.token_names, vocabulary.sizes
         ),
         "rate_distortion": distortion.rows(
-            vocabulary, train, rows, config.rate_codebook_sizes, fit, how
+            vocabulary, train, rows, config.rate_codebook_sizes, fit, how, lexicon.run
         ),
     }
 

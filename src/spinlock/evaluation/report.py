@@ -8,7 +8,16 @@ from jaxtyping import Int
 
 from spinlock import runtime
 from spinlock.evaluation import agent as agent_scores
-from spinlock.evaluation import cost, emulation, lexicon, scorecard, symbols, tables, vocabulary
+from spinlock.evaluation import (
+    cost,
+    emulation,
+    lexicon,
+    scorecard,
+    symbols,
+    tables,
+    vocabulary,
+    workers,
+)
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
@@ -52,8 +61,11 @@ class Evaluation:
         """Everything: the tokenizer's half, then the agent's."""
         fit = Fit(self.how.seed, "evaluate", self.config.num_init)
         cleaned, train = self.sources.cleaned, self.sources.cleaned.rows("train")
-        described = vocabulary.describe(self.sources.tokenizer, cleaned.aggregated, train, fit)
-        found = lexicon.findings(self._lexicon(described))
+        with workers.side_by_side(self.workers) as run:
+            described = vocabulary.describe(
+                self.sources.tokenizer, cleaned.aggregated, train, fit, run
+            )
+            found = lexicon.findings(self._lexicon(described, run))
         emulated = self._emulate()
         metrics = {
             **found.metrics,
@@ -79,7 +91,7 @@ class Evaluation:
             text=scorecard.text(rows, metrics, self.config.headline_steps),
         )
 
-    def _lexicon(self, described: Vocabulary) -> lexicon.Lexicon:
+    def _lexicon(self, described: Vocabulary, run: workers.Run) -> lexicon.Lexicon:
         """What the tokenizer's half is made of."""
         return lexicon.Lexicon(
             sources=self.sources,
@@ -89,6 +101,7 @@ class Evaluation:
             how=self.how,
             pairs=self.pairs,
             workers=self.workers,
+            run=run,
         )
 
     def _emulate(self) -> Emulation:

@@ -12,7 +12,7 @@ DETAIL = re.compile(
             r"tokenizer/(quality|topo_(pre|post|end))_|tokenizer/\w+_(initial|summary|temporal)$",
             r"noa/(mse|valid_steps)\w*_(persistence|policy_alone|noise_floor)$",
             r"noa/[^/]+/(?!vrmse_\d+$)",  # of a policy alone, all but the agent's error
-            r"^val/noa/\w+_(persistence|policy_alone|noise_floor|ceiling)$",
+            r"^val/noa/(?!vrmse_)\w+_(persistence|ceiling)$",
         )
     )
 )

@@ -65,12 +65,12 @@ def metrics(
         vocabulary: the tokenizer and its rivals.
         rows: positions of the operators.
         how: resamples of scores over operators.
-        pairs: resamples of scores over pairs of operators.
+        pairs: resamples of scores over pairs of operators, and of ranks.
     """
     result: Flat = {"count": len(rows), "bits": codes.bits(vocabulary.sizes)}
     enough = len(rows) >= how.min_operators
     result |= losses(vocabulary, rows, how)
-    result |= ranks(vocabulary, rows, how) if enough else nothing(*_rank_names())
+    result |= ranks(vocabulary, rows, pairs) if enough else nothing(*_rank_names())
     tokens = vocabulary.own.tokens[rows]
     result |= usage.metrics(tokens, vocabulary.sizes, how) if enough else nothing(*usage.NAMES)
     return result | topographies(vocabulary, rows, pairs)
@@ -140,7 +140,11 @@ def gaps(
 
 
 def ranks(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) -> Flat:
-    """Effective ranks of the target and of the latents before and after quantization."""
+    """Effective ranks of the target and of the latents before and after quantization.
+
+    Of at most the first `topography.MOST` operators: n of them span n − 1 dimensions.
+    """
+    rows = rows[: topography.MOST]
     target, own = vocabulary.target.take(rows), vocabulary.own
     spaces = (target.values * np.sqrt(target.weight), own.latents[rows], own.quantized[rows])
     result: Flat = {}
@@ -155,9 +159,10 @@ def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Boo
     `topo_pre` input ↔ latent, `topo_post` latent ↔ quantized, `topo_end` input ↔ quantized,
     `topo_tokens` input ↔ tokens (Hamming); each with the suffix of a rival: untrained encoder,
     shuffled tokens, k-means at equal bits; `topo_tokens_minus_<rival>` is the paired difference.
-    1 keeps the order of all distances; bad case: 0, as of shuffled tokens.
+    1 keeps the order of all distances; bad case: 0, as of shuffled tokens. A large group speaks
+    by its first `topography.MOST` operators.
     """
-    spaces, wanted = _spaces(vocabulary, rows, pairs.seed)
+    spaces, wanted = _spaces(vocabulary, rows[: topography.MOST], pairs.seed)
     symbols = [name for name in spaces if name.startswith("tokens_")]
     beaten = [name.removeprefix("tokens_") for name in symbols if name != "tokens_shuffled"]
     if len(rows) < pairs.min_operators:

@@ -9,6 +9,8 @@ from scipy.stats import rankdata
 from spinlock.evaluation.intervals import Bootstrap, Interval, resamples
 from spinlock.evaluation.resampling import Estimate
 
+MOST = 512  # operators, the first of a group, whose pairs are compared: 131 thousand pairs
+
 
 def euclidean(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
     """Euclidean distance of each pair of rows."""

@@ -27,15 +27,15 @@ MAX_LEVELS = 3  # finer levels that are shown
 CELL = 44  # width of a code of a finer level
 STRONG = 2.0  # standard deviations of a finer level's effect that have the strongest color
 HOW = (
-    "Each row is a token: a code of the first level. Its three rollouts are the training operators "
-    "nearest to the mean of all that have it, with their id, update policy, initial condition, and "
-    "±, how far realizations are apart at the last step, as a share of the pattern; the frames are "
-    "u of channel 0, realization 0, each around its own mean, blue to red from −2.5 to 2.5 of its "
-    "own deviation σ. Bars: mean of the training operators that have the code, in standard "
-    "deviations of all of them, with a thin line from one deviation among them below to one above. "
-    "Green: mean of the test operators that have it, to which nothing was fitted. Rows ascend in "
-    "the first feature. What operators have in common is named where chance is no explanation "
-    "(rank sums, |z| ≥ 3.5)."
+    "Each row is a token: a code of the first level, /0. Its three rollouts are the training "
+    "operators nearest to the mean of all that have it, with their id, update policy, initial "
+    "condition, and ±, how far realizations are apart at the last step, as a share of the "
+    "pattern; the frames are u of channel 0, realization 0, each around its own mean, blue to red"
+    " from −2.5 to 2.5 of its own deviation σ. Bars: mean of the training operators that have the"
+    " code, in standard deviations of all of them, with a thin line from one deviation among them"
+    " below to one above. Green: mean of the test operators that have it, to which nothing was "
+    "fitted. Rows ascend in the first feature. What operators have in common is named where "
+    "chance is no explanation (rank sums, |z| ≥ 3.5)."
 )
 
 
@@ -53,7 +53,7 @@ def category(entry: Entry, dictionary: Dictionary) -> Canvas:
     page.lines((MARGIN, 54), words, 20, 15)
     page.lines((MARGIN, head + 4), how, LINE, tone=FINE)
     _defining(page, entry, head + LINE * len(how) + 16)
-    _titles(page, dictionary, top - 24)
+    _titles(page, entry, dictionary, top - 24)
     for number, code in enumerate(codes):
         _row(page, entry, code, dictionary, top + number * ROW)
     for number in range(1, 1 + len(finer)):
@@ -93,9 +93,9 @@ def _defining(page: Canvas, entry: Entry, top: int) -> None:
         page.write((MARGIN + 400, height), feature.purpose, tone=FINE)
 
 
-def _titles(page: Canvas, dictionary: Dictionary, top: int) -> None:
+def _titles(page: Canvas, entry: Entry, dictionary: Dictionary, top: int) -> None:
     steps = named_steps(dictionary)
-    page.write((MARGIN, top), "token, and who has it", bold=True)
+    page.write((MARGIN, top), canvas.fit(f"{entry.name}/0", WORDS - 30), bold=True)
     for number in range(3):
         page.write((MARGIN + WORDS + number * ROLLOUT, top), steps, bold=True)
     left = MARGIN + WORDS + 3 * ROLLOUT + LABELS
@@ -175,12 +175,10 @@ def _reach(value: float) -> float:
 
 def _finer(page: Canvas, entry: Entry, number: int, top: int) -> None:
     level = entry.levels[number]
-    told = " to ".join(percent(one.told) for one in entry.levels[number - 1 : number + 1])
+    told = " → ".join(percent(one.told) for one in entry.levels[number - 1 : number + 1])
     page.line((MARGIN, top + 4), (page.width - MARGIN, top + 4), RULE)
-    title = (
-        f"Level {number + 1}: what its codes add, in standard deviations (explained: from {told})"
-    )
-    page.write((MARGIN, top + 12), title, bold=True)
+    what = "what its codes add, in standard deviations; explained on test operators, with those"
+    page.write((MARGIN, top + 12), f"{entry.name}/{number}: {what} before: {told}", bold=True)
     effect = by_column(level, entry)
     count = min(len(level.codes), (WIDTH - 2 * MARGIN - WORDS) // CELL)
     kept = np.sort(np.argsort(-level.counts, kind="stable")[:count])
