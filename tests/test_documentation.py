@@ -1,5 +1,6 @@
 """README and docs/: no figure that no file has, no dead link, and nothing left unrun unsaid."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from documentation import ALL, PAGES, ROOT, Figure, blocks, figures, produced, p
 VERSIONS = {"3.11": "pyproject.toml", "2.0": "LICENSE"}  # of Python, of the license: not measured
 NOT_RUN = {  # first words of what the tests do not run; the page says why
     "README.md": ["make repro", "dvc remote modify --local shared url s3://your-bucket/spinlock"],
+    "docs/walkthrough.md": ["python -m spinlock.experiments queue codes"],
 }
 
 
@@ -107,8 +109,10 @@ def test_the_make_targets_it_names_exist(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_files_it_names_exist_or_are_written_by_stages(page):
     declared = read("dvc.yaml")
+    recipes = "".join(path.read_text() for path in ROOT.glob("docs/recipes/*.diff"))
+    made = re.findall(r"^--- /dev/null\n\+\+\+ b/(.*)$", recipes, re.MULTILINE)
     for path in re.findall(r"`((?:src|stages|tests|docs|profiles|\.ci)/[\w./]+\.\w+)`", read(page)):
-        assert (ROOT / path).is_file(), path
+        assert (ROOT / path).is_file() or path in made, path
     for path in re.findall(r"`((?:data|models|metrics|plots)/[\w/]+\.\w+)`", read(page)):
         assert path in declared or path.startswith("data/rollouts/"), path
 
@@ -127,3 +131,14 @@ def prose_with_code(page: str) -> str:
 def test_pages_are_found_and_prose_is_not_empty():
     assert {"README.md", "docs/walkthrough.md", "docs/files.md"} <= set(PAGES)
     assert all(len(prose(read(page))) > 1000 for page in PAGES)
+
+
+def test_every_score_that_science_names_is_written():
+    """A key may end in …, for whatever follows."""
+    written = set().union(*(json.loads(path.read_text()) for path in ROOT.glob("metrics/*.json")))
+    head = r"(?:sample|generate|extract|clean|categories|vqvae|val|held_out|tokenizer|noa)/"
+    named = set(re.findall(rf"`({head}[\w/]+…?)`", read("docs/science.md")))
+    assert len(named) > 40
+    for key in named:
+        start = key.removesuffix("…")
+        assert any(k == key or (key != start and k.startswith(start)) for k in written), key

@@ -97,14 +97,16 @@ def _run(name: str, entry: Tree) -> Run:
 
 def own_files(stages: Tree, sections: Tree) -> Iterator[str]:
     """The files that the stages wrote from what is there: their parameters, and others' files."""
-    written = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
-    owner = {out["path"]: name for name, stage in stages.items() for out in stage["outs"]}
+    written = {
+        out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())
+    }
+    owner = {out["path"]: name for name, stage in stages.items() for out in stage.get("outs", ())}
 
     @cache
     def current(name: str) -> bool:
         stage = stages[name]
         recorded = stage.get("params", {}).get(PARAMS, {})
-        read = [dep for dep in stage["deps"] if dep["path"] in written]
+        read = [dep for dep in stage.get("deps", ()) if dep["path"] in written]
         return (
             all(sections.get(section) == value for section, value in recorded.items())
             and all(written[dep["path"]] == dep["md5"] for dep in read)
@@ -113,7 +115,7 @@ def own_files(stages: Tree, sections: Tree) -> Iterator[str]:
 
     for name in stages:
         if current(name):
-            yield from (out["path"] for out in stages[name]["outs"])
+            yield from (out["path"] for out in stages[name].get("outs", ()))
 
 
 def flat(tree: Tree, above: str = "") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 An experiment stands in `experiments/NAME.yaml`: a profile that all its runs start from (or null),
 the metrics of its table, and its runs, each an overlay of params.yaml as a profile is. `queue`
-hands them to `dvc exp run --queue` as experiments NAME-RUN, `table` sets what came of them beside
+hands them to `dvc exp run --queue` as experiments NAME-RUN; `table` sets what came of them beside
 the baseline: the commit at hand or, if there is a profile, the run that changes nothing else.
 """
 
@@ -36,7 +36,7 @@ SECTIONS: dict[str, Any] = {
 class Experiment:
     """A list of runs, each known to be right together with params.yaml."""
 
-    name: str
+    name: str  # with the user's profile, if there is one: runs of two profiles are two lists
     metrics: tuple[str, ...]  # columns of the table
     runs: dict[str, dict[str, object]]  # all that each changes, its profile's changes too
 
@@ -65,7 +65,7 @@ def load(name: str, profile: str | None = None) -> Experiment:
     base = profiles.load(start) if start else {}
     declared = ({BASELINE: {}} if start else {}) | parsed["runs"]
     return Experiment(
-        name=name,
+        name=f"{name}-{profile}" if profile else name,
         metrics=_known(parsed["metrics"], path),
         runs={run: _checked(base, own, f"{path}: runs.{run}") for run, own in declared.items()},
     )
@@ -105,10 +105,8 @@ def queue(experiment: Experiment) -> str:
         if done.returncode:
             raise Refusal(f"{label}: not queued: {' '.join(done.stderr.split())}")
     there = f", {len(labels) - len(new)} were there" if len(new) < len(labels) else ""
-    return (
-        f"{experiment.name}: queued {len(new)} runs{there}; `dvc queue start` runs them, "
-        f"`python -m spinlock.experiments table {experiment.name}` compares them"
-    )
+    then = "`dvc queue start` runs them; `python -m spinlock.experiments table` compares them"
+    return f"{experiment.name}: queued {len(new)} runs{there}; {then}"
 
 
 def table(experiment: Experiment) -> list[list[str]]:

@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 from project import Project, clone
 
+PLACE = "smoke-run"
 ONE_WORKER = {"runtime": {"workers": 1, "executor": "sequential"}}
 
 
@@ -20,7 +21,7 @@ def smoke_run(factory: pytest.TempPathFactory, folder: Path) -> Project:
 def _made(factory: pytest.TempPathFactory) -> Path:
     """Where the run stands; processes of one test session take turns to look whether it is made."""
     base = factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke-run"
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / PLACE
     with FileLock(f"{place}.lock"):
         if not (place / "complete").exists():
             project = clone(place / "project")

@@ -1,7 +1,6 @@
 """DVC's promises, kept on the smoke profile: the same bytes again, and nothing run for nothing."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -9,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from project import ROOT, Project, clone
+from project import Project, clone
+from shared import PLACE, smoke_run
 
 pytestmark = pytest.mark.pipeline
 OUTPUTS = ("dvc.lock", "metrics/evaluate.json", "metrics/train_vqvae.json", "plots/scorecard.csv")
@@ -18,11 +18,7 @@ OUTPUTS = ("dvc.lock", "metrics/evaluate.json", "metrics/train_vqvae.json", "plo
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The pipeline, run once with one worker and committed."""
-    project = clone(tmp_path_factory.mktemp("smoke") / "one")
-    project.overlay({"runtime": {"workers": 1, "executor": "sequential"}})
-    project.dvc("repro")
-    project.commit("first run")
-    return project
+    return smoke_run(tmp_path_factory, tmp_path_factory.mktemp("pipeline") / "one")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +47,7 @@ def test_smoke_twice_is_equal_to_the_byte(project, tmp_path):
 
 def test_outputs_hold_no_path_host_or_date(project):
     secrets = [
-        str(project.folder).encode(),
+        PLACE.encode(),  # where they were made
         os.uname().nodename.encode(),
         time.strftime("%Y-%m-%d").encode(),
     ]
@@ -150,13 +146,6 @@ def _wait_for_the_queue(project: Project) -> None:
             return
         time.sleep(1)
     raise AssertionError(f"the queue did not end: {status}")
-
-
-def test_the_python_of_the_readme_runs(project):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        project.run(sys.executable, "-c", block + "\nassert tokens.shape[0] == 32")
 
 
 def test_the_command_looks_and_uses(project):
