@@ -82,8 +82,8 @@ def _matrix(axes: Axes, shown: TreePicture, order: list[int]) -> None:
         runs.append(Run(start, len(list(members)), index))
         start += runs[-1].length
     for run in runs[1:]:
-        axes.axhline(run.start - 0.5, color="white", lw=0.5)
-        axes.axvline(run.start - 0.5, color="white", lw=0.5)
+        axes.axhline(run.start - 0.5, color="white", lw=min(0.5, 20 / len(runs)))
+        axes.axvline(run.start - 0.5, color="white", lw=min(0.5, 20 / len(runs)))
     _name(axes, shown, runs)
     bar = axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.4, pad=0.02, aspect=40)
     bar.set_label("|ρ|, Spearman's rank correlation")
