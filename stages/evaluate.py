@@ -29,8 +29,8 @@ def main(*paths: Path) -> str:
     told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
     vocabulary_page.save(told, plots / "vocabulary")
     shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
-    figures = dashboards.draw(evaluation, found, history) | features.pictures(shown)
-    for name, figure in figures.items():
+    figures = dashboards.draw(evaluation, found, history, artifacts.read_object(made[4]))
+    for name, figure in (figures | features.pictures(shown)).items():
         files.save(figure, plots / name)
     met = [row.met for row in found.scorecard if row.met is not None]
     return f"{found.text}\nevaluate: {sum(met)} of {len(met)} criteria met -> {card}"

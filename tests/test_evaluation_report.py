@@ -185,7 +185,7 @@ def test_correlations_of_categories_are_symmetric_shares(report):
 def test_dashboards_are_drawn(evaluation, report):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    figures = dashboards.draw(evaluation, report, curves)
+    figures = dashboards.draw(evaluation, report, curves, {})
     names = ("agent", "categories", "engineering", "rate_distortion", "semantic", "topological")
     assert sorted(figures) == [f"{name}.png" for name in names]
 
@@ -204,7 +204,7 @@ def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path)
     )
     epochs = np.full(5, np.nan)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    for name, figure in dashboards.draw(evaluation, report, curves).items():
+    for name, figure in dashboards.draw(evaluation, report, curves, {}).items():
         files.save(figure, tmp_path / name)
 
 

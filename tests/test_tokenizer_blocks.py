@@ -15,13 +15,14 @@ def drawn(module: torch.nn.Module) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("few", [0, 64])
-def test_slices_side_by_side_are_mapped_as_slices_apart(monkeypatch, few):
+def test_columns_of_one_array_are_mapped_as_slices_apart(monkeypatch, few):
     monkeypatch.setattr(blocks, "FEW", few)
     layer, x = drawn(RaggedLinear([3, 1, 5], 4)), torch.randn(7, 9)
-    together = layer.side_by_side(x)
-    torch.testing.assert_close(together, layer(x.split([3, 1, 5], 1)))
+    order = torch.tensor([4, 0, 8, 2, 1, 3, 5, 6, 7])
+    together = layer.of_columns(x, order)
+    torch.testing.assert_close(together, layer(x[:, order].split([3, 1, 5], 1)))
     (gradient,) = torch.autograd.grad(together[:, 1].sum(), layer.weights[1])
-    torch.testing.assert_close(gradient, x[:, 3].sum().expand(1, 4))
+    torch.testing.assert_close(gradient, x[:, 2].sum().expand(1, 4))
 
 
 def test_a_block_of_series_sees_its_neighbours_in_time_and_its_own_group():

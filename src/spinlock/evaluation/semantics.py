@@ -1,6 +1,8 @@
 """What categories speak of: how their columns go together, on some operators."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,15 +24,14 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Semantics:
-    """Absolute correlations over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
+    """Rank correlations |ρ| over operators, in [0, 1]; a TEMPORAL column is its mean over time."""
 
     count: int  # operators
     category_of: Int[np.ndarray, " D"]  # of each column
-    similar: Float[np.ndarray, "D D"]  # |r| of two columns
-    association: Float[np.ndarray, "D G"]  # mean |r| of a column with the others of a category
-    correlation: Float[np.ndarray, "G G"]  # mean |r| between columns of two categories
-    components: Float[np.ndarray, "D+G D+G"]  # |r| of columns and first principal components
-    tree: Float[np.ndarray, "D-1 4"]  # average linkage of the columns by 1 − |r|
+    similar: Float[np.ndarray, "D D"]  # |ρ| of two columns
+    association: Float[np.ndarray, "D G"]  # mean |ρ| of a column with the others of a category
+    correlation: Float[np.ndarray, "G G"]  # mean |ρ| between columns of two categories
+    components: Float[np.ndarray, "D+G D+G"]  # |ρ| of columns and first principal components
 
 
 def semantics(target: Target, num_categories: int) -> Semantics:
@@ -42,8 +43,8 @@ def semantics(target: Target, num_categories: int) -> Semantics:
     category_of = np.zeros(num_columns, dtype=np.int64)
     category_of[target.column] = target.category
     mains = [_first_component(values[:, category_of == g]) for g in range(num_categories)]
-    distance = clustering.distances(np.column_stack([values, *mains]))
-    similar = 1 - distance[:num_columns, :num_columns]
+    together = clustering.associations(np.column_stack([values, *mains]))
+    similar = together[:num_columns, :num_columns]
     member = np.eye(num_categories)[category_of]
     others = member.sum(0) - member  # a column is no evidence for itself
     total = similar @ member - member
@@ -56,24 +57,21 @@ def semantics(target: Target, num_categories: int) -> Semantics:
         similar=similar,
         association=association,
         correlation=correlation,
-        components=1 - distance,
-        tree=linkage(squareform(1 - similar, checks=False), "average")
-        if num_columns > 1
-        else np.zeros((0, 4)),
+        components=together,
     )
 
 
 def metrics(found: Semantics) -> Flat:
     """How well the categories part the columns, on operators they were not made from.
 
-    * `categories_silhouette`: mean silhouette of the columns by 1 − |r| (Rousseeuw 1987), in
+    * `categories_silhouette`: mean silhouette of the columns by 1 − ρ² (Rousseeuw 1987), in
       [−1, 1]; bad case: 0 or less.
     * `categories_davies_bouldin`: mean over categories of the largest
-      $(s_g + s_h) / d_{gh}$ (Davies & Bouldin 1979), with s the mean 1 − |r| of a category's
+      $(s_g + s_h) / d_{gh}$ (Davies & Bouldin 1979), with s the mean 1 − ρ² of a category's
       columns to its first principal component and d that of two components. 0 if every category
       is one direction; bad case: 1 or more.
-    * `categories_correlation`: mean |r| between columns of two different categories, and
-      `categories_correlation_within`, of one; `categories_redundancy`: mean |r| of two components.
+    * `categories_correlation`: mean |ρ| between columns of two different categories, and
+      `categories_correlation_within`, of one; `categories_redundancy`: mean |ρ| of two components.
     """
     number = len(found.correlation)
     if number < 2:
@@ -83,7 +81,7 @@ def metrics(found: Semantics) -> Flat:
     num_columns = len(same)
     between = found.components[num_columns:, num_columns:]
     values = (
-        clustering.silhouette(1 - found.similar, found.category_of),
+        clustering.silhouette(1 - found.similar**2, found.category_of),
         _davies_bouldin(found),
         float(found.similar[~same].mean()),
         float(found.similar[same & pairs].mean()) if (same & pairs).any() else None,
@@ -94,8 +92,8 @@ def metrics(found: Semantics) -> Flat:
 
 def _davies_bouldin(found: Semantics) -> float:
     num_columns = len(found.category_of)
-    apart = 1 - found.components[num_columns:, num_columns:]
-    own = 1 - found.components[np.arange(num_columns), num_columns + found.category_of]
+    apart = 1 - found.components[num_columns:, num_columns:] ** 2
+    own = 1 - found.components[np.arange(num_columns), num_columns + found.category_of] ** 2
     spread = np.bincount(found.category_of, own) / np.bincount(found.category_of)
     ratio = np.full(apart.shape, np.inf)
     np.divide(spread[:, None] + spread, apart, out=ratio, where=apart > 0)
@@ -107,3 +105,41 @@ def _first_component(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"
     """Scores of the operators on the first principal component of some columns."""
     left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
     return left[:, 0] * singular[0]
+
+
+def tree(
+    found: Semantics, columns: Sequence[str], grouping: Mapping[str, Any]
+) -> Float[np.ndarray, "D-1 4"]:
+    """The tree of the columns, as scipy's linkage.
+
+    Those that made the categories, one a pool of columns, which meet at the top; where there are
+    none, because the categories were given, average linkage by 1 − ρ².
+
+    Args:
+        found: correlations of the columns.
+        columns: their names, in the same order.
+        grouping: what `discover-categories` wrote, with the entries `pools` and `trees`.
+    """
+    pools, trees = grouping.get("pools", {}), grouping.get("trees", {})
+    if not pools or any(len(trees.get(pool, ())) != len(pools[pool]) - 1 for pool in pools):
+        apart = squareform(1 - found.similar**2, checks=False)
+        return linkage(apart, "average") if len(columns) > 1 else np.zeros((0, 4))
+    place = {name: index for index, name in enumerate(columns)}
+    rows: list[tuple[float, float, float, float]] = []
+    sizes = [1] * len(columns)
+
+    def join(a: int, b: int, height: float) -> int:
+        rows.append((a, b, height, sizes[a] + sizes[b]))
+        sizes.append(sizes[a] + sizes[b])
+        return len(sizes) - 1
+
+    roots = []
+    for pool, names in pools.items():
+        nodes = [place[name] for name in names]
+        for a, b, height in trees[pool]:
+            nodes.append(join(nodes[a], nodes[b], height))
+        roots.append(nodes[-1])
+    top = roots[0]
+    for root in roots[1:]:
+        top = join(top, root, 1.0)
+    return np.array(rows).reshape(-1, 4)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,12 +42,22 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
 
 
 def draw(
-    evaluation: Evaluation, report: Report, curves: Mapping[str, np.ndarray]
+    evaluation: Evaluation,
+    report: Report,
+    curves: Mapping[str, np.ndarray],
+    grouping: Mapping[str, Any],
 ) -> dict[str, Figure]:
-    """The dashboards of both halves by the names of their files."""
+    """The dashboards of both halves by the names of their files.
+
+    Args:
+        evaluation: of what.
+        report: what came out.
+        curves: of the tokenizer's training, by name.
+        grouping: what `discover-categories` wrote.
+    """
     sources = evaluation.sources
     panels = {panel: {name: curves[name] for name in names} for panel, names in PANELS.items()}
-    shown = lexicon.pictures(sources.tokenizer, report, panels, sources.operators.seed)
+    shown = lexicon.pictures(sources.tokenizer, report, panels, grouping, sources.operators.seed)
     return shown | {"agent.png": _agent(evaluation, report)}
 
 

@@ -18,8 +18,8 @@ class TreePicture:
 
     categories: tuple[str, ...]
     category_of: Int[np.ndarray, " D"]  # of each column
-    similar: Float[np.ndarray, "D D"]  # |r| of two columns
-    tree: Float[np.ndarray, "D-1 4"]  # scipy's linkage by 1 − |r|
+    similar: Float[np.ndarray, "D D"]  # |ρ| of two columns
+    tree: Float[np.ndarray, "D-1 4"]  # scipy's linkage
     count: int  # operators behind the correlations
 
 
@@ -36,8 +36,8 @@ class Run:
 def picture(shown: TreePicture) -> Figure:
     """Dendrogram, a strip of categories, and the correlation matrix in the order of the tree."""
     title = (
-        f"{len(shown.category_of)} columns in the order of their tree, {shown.count} operators: "
-        "average linkage by 1 − |correlation|"
+        f"{len(shown.category_of)} columns in the order of the tree of their categories, "
+        f"rank correlation of {shown.count} operators"
     )
     figure = style.figure(17, 13.5, title)
     branches, strip, matrix = figure.subplots(1, 3, width_ratios=(0.28, 0.025, 1.0))
@@ -57,7 +57,7 @@ def _tree(axes: Axes, shown: TreePicture) -> list[int]:
         axes.plot(heights, places, color=style.BLUE, lw=0.7)
     axes.set_ylim(10 * len(drawn["leaves"]), 0)  # scipy puts leaf i at 5 + 10 i
     axes.set_xlim(1, 0)
-    axes.set_xlabel("1 − |correlation|, mean of the pairs")
+    axes.set_xlabel("height, mean 1 − ρ² of the pairs")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     return list(drawn["leaves"])
@@ -74,7 +74,7 @@ def _strip(axes: Axes, shown: TreePicture, order: list[int]) -> None:
 
 def _matrix(axes: Axes, shown: TreePicture, order: list[int]) -> None:
     image = style.heat_map(axes, shown.similar[np.ix_(order, order)], (0, 1), style.SEQUENTIAL)
-    axes.set_title("|correlation| (white lines: the category changes)")
+    axes.set_title("|ρ| of two columns (white lines: the category changes)")
     axes.set_xticks([])
     axes.set_yticks([])
     runs, start = [], 0
@@ -82,11 +82,11 @@ def _matrix(axes: Axes, shown: TreePicture, order: list[int]) -> None:
         runs.append(Run(start, len(list(members)), index))
         start += runs[-1].length
     for run in runs[1:]:
-        axes.axhline(run.start - 0.5, color="white", lw=0.5)
-        axes.axvline(run.start - 0.5, color="white", lw=0.5)
+        axes.axhline(run.start - 0.5, color="white", lw=min(0.5, 20 / len(runs)))
+        axes.axvline(run.start - 0.5, color="white", lw=min(0.5, 20 / len(runs)))
     _name(axes, shown, runs)
     bar = axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.4, pad=0.02, aspect=40)
-    bar.set_label("|correlation| of two columns")
+    bar.set_label("|ρ|, Spearman's rank correlation")
     bar.outline.set_visible(False)
 
 

@@ -1,12 +1,13 @@
 """From the tokenizer's scores to its pictures; picks and names, computes no score."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from spinlock.evaluation import codebook, usage
+from spinlock.evaluation import codebook, semantics, usage
 from spinlock.evaluation.report import Report
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.plots import dendrogram, engineering, headline, rate, semantic, topological
@@ -21,6 +22,7 @@ def pictures(
     tokenizer: Tokenizer,
     report: Report,
     panels: Mapping[str, Mapping[str, np.ndarray]],
+    grouping: Mapping[str, Any],
     seed: int,
 ) -> dict[str, Figure]:
     """The pictures of the tokenizer by the names of their files.
@@ -29,6 +31,7 @@ def pictures(
         tokenizer: the trained one.
         report: its scores.
         panels: panel → curve → value by epoch.
+        grouping: what `discover-categories` wrote.
         seed: of the embedding of the codes.
     """
     title = "Rate and distortion of codes, test operators (95 % intervals)"
@@ -36,7 +39,7 @@ def pictures(
         "engineering.png": _engineering(tokenizer, report, panels),
         "topological.png": _topological(tokenizer, report.vocabulary, seed),
         "semantic.png": _semantic(tokenizer, report),
-        "categories.png": _categories(tokenizer, report),
+        "categories.png": _categories(tokenizer, report, grouping),
         "rate_distortion.png": rate.curve(report.tables["rate_distortion"], title),
     }
 
@@ -106,14 +109,14 @@ def _semantic(tokenizer: Tokenizer, report: Report) -> Figure:
     return semantic.dashboard(
         semantic.SemanticPicture(
             categories=tokenizer.categories,
-            columns=tuple(name for family in FAMILIES for name in layout.columns[family]),
+            columns=_names(tokenizer),
             category_of=found.category_of,
             association=found.association,
-            association_label="mean |correlation| with the category's columns, training operators",
+            association_label="mean |ρ| with the category's columns, training operators",
             families=FAMILIES,
             sizes=np.array(sizes),
             correlation=found.correlation,
-            correlation_label="mean |correlation| between columns, training operators",
+            correlation_label="mean |ρ| between columns, training operators",
             bars=(
                 _bars(report, "topo_tokens", "Topography: distances of columns and of tokens, ρ"),
                 _identity(report),
@@ -134,17 +137,22 @@ def _identity(report: Report) -> Bars:
     return Bars(title=title, value=values[0], low=values[1], high=values[2])
 
 
-def _categories(tokenizer: Tokenizer, report: Report) -> Figure:
+def _categories(tokenizer: Tokenizer, report: Report, grouping: Mapping[str, Any]) -> Figure:
     found = report.semantics
     return dendrogram.picture(
         dendrogram.TreePicture(
             categories=tokenizer.categories,
             category_of=found.category_of,
             similar=found.similar,
-            tree=found.tree,
+            tree=semantics.tree(found, _names(tokenizer), grouping),
             count=found.count,
         )
     )
+
+
+def _names(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """Columns, in the order of the layout."""
+    return tuple(name for family in FAMILIES for name in tokenizer.layout.columns[family])
 
 
 def _used(vocabulary: Vocabulary) -> Int[np.ndarray, "G L"]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,11 +39,15 @@ class RaggedLinear(nn.Module):
         parts = [x @ weight for x, weight in zip(slices, self.weights, strict=True)]
         return torch.stack(parts, -2) + self.bias
 
-    def side_by_side(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n G o"]:
-        """The same for slices that stand side by side in one array."""
+    def of_columns(
+        self, x: Float[Tensor, "n i"], order: Int[Tensor, " i"]
+    ) -> Float[Tensor, "n G o"]:
+        """The same for slices that are columns of one array, group after group in this order."""
         if self.bias.numel() > FEW:
-            return self([*x.split([len(weight) for weight in self.weights], 1)])
-        return (x @ torch.block_diag(*self.weights)).unflatten(1, self.bias.shape) + self.bias
+            return self(x.index_select(1, order).split([len(w) for w in self.weights], 1))
+        weight = torch.block_diag(*self.weights)
+        weight = torch.zeros_like(weight).index_copy(0, order, weight)
+        return (x @ weight).unflatten(1, self.bias.shape) + self.bias
 
 
 class RaggedReadout(nn.Module):

@@ -20,7 +20,7 @@ class Inputs:
 
     cells: Float[Tensor, "n Q"]  # target cells in the order of the layout, 0 where missing
     exists: Float[Tensor, "n Q"]  # 1 where a cell exists; a bin: share of its steps
-    series: Float[Tensor, "n bins F"]  # the TEMPORAL series, F = D·w steps of each window
+    series: Float[Tensor, "n bins F"]  # the TEMPORAL series, F = w·D values of each window
     fields: Float[Tensor, "m C H W"]  # u0, once for all views of an operator
     field_of: Int[Tensor, " n"]  # the field of each row
 
@@ -48,12 +48,11 @@ def prepare(cleaned: Cleaned, layout: Layout) -> Inputs:
     values = torch.cat([cleaned.initial, cleaned.summary, bins.flatten(1)], 1)
     seen = (cleaned.initial_mask, cleaned.summary_mask, count.flatten(1) / max(layout.window, 1))
     exists = torch.cat(seen, 1)
-    order, places = layout.window_order(), layout.series_order()
-    patches = series.flatten(2).flatten(0, 1).index_select(1, places)  # in two axes: much faster
+    order = layout.window_order()
     return Inputs(
         cells=torch.where(exists > 0, values, 0.0).index_select(1, order),
         exists=exists.index_select(1, order),
-        series=patches.unflatten(0, (len(cleaned), layout.temporal_bins)),
+        series=series.flatten(2),
         fields=cleaned.fields,
         field_of=torch.arange(len(cleaned)),
     )
@@ -79,6 +78,8 @@ class CategoryEncoder(nn.Module):
     category with an INITIAL column also reads the learned dimensions of the field; no other does.
     """
 
+    order: Tensor  # of the values of a window, category after category
+
     def __init__(self, layout: Layout, channels: int, config: Config) -> None:
         super().__init__()
         self.layout = layout
@@ -101,6 +102,7 @@ class CategoryEncoder(nn.Module):
             stem = config.group_temporal_channels
             spans = [len(layout.categories[i].temporal) * layout.window for i in self.dynamic]
             self.stem = RaggedLinear(spans, stem)
+            self.register_buffer("order", layout.series_order(), persistent=False)
             self.series = nn.ModuleList(
                 SeriesBlock(len(self.dynamic), stem) for _ in range(config.group_temporal_blocks)
             )
@@ -144,7 +146,8 @@ class CategoryEncoder(nn.Module):
         ]
 
     def _dynamic(self, series: Float[Tensor, "n bins F"]) -> Float[Tensor, "n g E"]:
-        x = self.stem.side_by_side(series.flatten(0, 1)).unflatten(0, series.shape[:2])
+        stem = self.stem.of_columns(series.flatten(0, 1), self.order)
+        x = stem.unflatten(0, series.shape[:2])
         for block in self.series:
             x = block(x)
         return self.series_out(F.gelu(x).transpose(1, 2).flatten(2))
