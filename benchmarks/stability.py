@@ -45,6 +45,16 @@ def trained(
     given: CleanSet, source: CleanSet, config: Config, seed: int
 ) -> tuple[dict[str, float | int], stability.Tokens]:
     """Scores and tokens (of the valid operators of a source) of a tokenizer of a given set."""
+    model, history = learned(given, source, config, seed)
+    found = report.encode(model, source)
+    tokens = found.tokens[found.metadata.valid]
+    return report.metrics(model, found, history), (tokens, found.names)
+
+
+def learned(
+    given: CleanSet, source: CleanSet, config: Config, seed: int
+) -> tuple[Tokenizer, list[training.Record]]:
+    """A tokenizer of a given set, and its scores by epoch; levels are those of the source."""
     fitted = cleaner_report.read(Path("models/cleaner.h5"))
     mapping = artifacts.read_object(Path("data/categories.json"))["categories"]
     channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
@@ -53,17 +63,20 @@ def trained(
     model = Tokenizer(fitted, mapping, config, levels, channels, steps)
     sets = report.training_examples(model, given), report.validation_examples(model, given)
     history = list(training.fit(model, *sets, seed, None))
-    found = report.encode(model, source)
-    tokens = found.tokens[found.metadata.valid]
-    return report.metrics(model, found, history), (tokens, found.names)
+    return model, history
 
 
 def resampled(source: CleanSet, seed: int, number: int) -> CleanSet:
     """The set with its valid training operators drawn with replacement."""
     train = source.rows("train")
     rng = randomness.stream(seed, "stability/bootstrap", realization=number)
-    others = np.setdiff1d(np.arange(len(source.aggregated)), train)
-    rows = np.concatenate([train[rng.integers(len(train), size=len(train))], others])
+    return with_training(source, train[rng.integers(len(train), size=len(train))])
+
+
+def with_training(source: CleanSet, chosen: np.ndarray) -> CleanSet:
+    """The set with these of its valid training operators, and all others."""
+    others = np.setdiff1d(np.arange(len(source.aggregated)), source.rows("train"))
+    rows = np.concatenate([chosen, others])
     taken = {name: getattr(source, name)[rows] for name in PER_OPERATOR}
     kept = {f.name: getattr(source.metadata, f.name) for f in fields(Metadata)}
     metadata = {k: v if k == "held_out_groups" else v[rows] for k, v in kept.items()}

@@ -1,0 +1,72 @@
+"""How many training operators does a vocabulary need? Error and topography against their number.
+
+`PYTHONPATH=src python benchmarks/learning_curve.py SIZE …` (256 512 1024 2048 4096) fits the
+tokenizer and its rivals of equal bits to the first so many valid training operators of the data
+at hand, and writes `benchmarks/learning_curve.csv`: scores on the test operators, with 95 %
+intervals. Columns, cleaning, categories and levels are those of all training operators, so every
+row is about the same target and the same bits. `profiles/learning_curve.yaml` makes such data.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import stability
+from spinlock import artifacts, params, runtime
+from spinlock.cleaning import cleanset
+from spinlock.cleaning.cleanset import CleanSet
+from spinlock.evaluation import reconstruction, tokenizer, vocabulary
+from spinlock.evaluation.codes import Fit
+from spinlock.evaluation.config import Config
+from spinlock.evaluation.intervals import Bootstrap
+from spinlock.tokenizer.config import Config as TokenizerConfig
+
+SIZES = (256, 512, 1024, 2048, 4096)
+CODES = ("tokenizer", "residual_beam", "product", "residual_kmeans", "pca_waterfill", "unquantized")
+OUT = Path("benchmarks/learning_curve.csv")
+
+
+def main(*sizes: int) -> None:
+    """Fit, judge and write; a row is printed as soon as it is known."""
+    runtime.single_thread()
+    source = cleanset.read(Path("data/clean.h5"))
+    rows = []
+    for size in sizes or SIZES:
+        rows += list(_rows(source, size))
+        artifacts.write_table(OUT, rows)
+        print("\n".join(stability.table([row for row in rows if row["operators"] == size])))
+
+
+def _rows(source: CleanSet, size: int) -> Iterator[dict[str, object]]:
+    """Scores of every code fitted to the first `size` valid training operators."""
+    train, test = source.rows("train")[:size], source.rows("test")
+    if len(train) < size:
+        raise SystemExit(f"learning_curve: {size} operators asked, {len(train)} to train on")
+    config, seed = params.load("train_vqvae", TokenizerConfig), params.load("seed", int)
+    judge = params.load("evaluate", Config)
+    given = stability.with_training(source, train)
+    model, _ = stability.learned(given, source, config, seed)
+    fit = Fit(seed, "evaluate", judge.num_init)
+    found = vocabulary.describe(model, source.aggregated, train, fit)
+    how = Bootstrap(seed, judge.num_bootstraps, judge.min_operators)
+    pairs = replace(how, num_resamples=judge.num_pair_bootstraps)
+    spread = tokenizer.topographies(found, test, pairs)
+    target = found.target.take(test)
+    for code in CODES:
+        lost = reconstruction.reconstruction(
+            reconstruction.errors(found.values[code][test], target), how
+        )
+        suffix = "" if code == "tokenizer" else f"_{code}"
+        yield {
+            "operators": size,
+            "code": code,
+            "reconstruction": lost.value,
+            "low": lost.low,
+            "high": lost.high,
+            "topo_tokens": spread.get(f"topo_tokens{suffix}"),
+        }
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
