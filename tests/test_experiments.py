@@ -1,4 +1,4 @@
-"""Experiments: each run is right with params.yaml, changes one thing, and nothing wrong is queued."""
+"""Experiments: each run is right with params.yaml and changes it; nothing wrong is queued."""
 
 import itertools
 import json

@@ -343,6 +343,22 @@ def test_the_hash_of_a_folder_is_the_one_that_dvc_gives_it(tmp_path):
     assert bytes_of.md5(tmp_path) == tree_of_dvc.hash_info.value
 
 
+def test_a_damaged_file_of_the_cache_is_named_with_what_to_do(tmp_path):
+    for text in ("one", "two"):
+        (tmp_path / text).write_text(text)
+        name = bytes_of.md5(tmp_path / text)
+        place = tmp_path / "cache" / "files" / "md5" / name[:2] / f"{name[2:]}.dir"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    (found,) = (finding for finding in validate(tmp_path / "cache") if not finding.skipped)
+    assert not found.problems
+    place.write_text("two!")
+    (found,) = (finding for finding in validate(tmp_path / "cache") if not finding.skipped)
+    assert found.problems == (
+        f"{place} is damaged: remove it, then `dvc pull` or `dvc repro` brings it back",
+    )
+
+
 @pytest.fixture
 def say(monkeypatch, capsys):
     def run(path):

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from processes import alive, half_files, wait_until_gone
 from project import ROOT, Project, clone, smoke
 
 from disk_cases import no_file_larger_than, read_only
@@ -43,10 +44,6 @@ def generate() -> dict[str, bytes]:
 def content(folder: Path) -> dict[str, bytes]:
     paths = [folder / METRICS, *sorted((folder / ROLLOUTS).iterdir())]
     return {path.name: path.read_bytes() for path in paths}
-
-
-def half_files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*.part") if ".git" not in path.parts]
 
 
 @pytest.fixture(scope="module")
@@ -158,25 +155,6 @@ def begin(folder: Path) -> subprocess.Popen:
         assert running.poll() is None, running.stderr.read()
         time.sleep(0.01)
     return running
-
-
-def alive(folder: Path) -> dict[int, list[str]]:
-    """Other processes whose working directory this is, with their command lines."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if (path / "cwd").readlink() == folder and int(path.name) != os.getpid():
-                found[int(path.name)] = (path / "cmdline").read_text().split("\0")
-        except (FileNotFoundError, ProcessLookupError, PermissionError):  # gone, or not ours
-            continue
-    return found
-
-
-def wait_until_gone(folder: Path, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while alive(folder) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not alive(folder), f"alive after {seconds} s: {alive(folder)}"
 
 
 def test_a_killed_stage_leaves_no_worker_and_the_next_ends_as_if_nothing_had_been(long):

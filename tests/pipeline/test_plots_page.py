@@ -9,6 +9,8 @@ from dvc_render import VegaRenderer
 from project import ROOT, clone
 from py_mini_racer import MiniRacer
 
+import plots_page
+
 pytestmark = pytest.mark.pipeline
 
 PACKAGE = re.compile(r'<script data-package="([\w-]+)@([\d.]+)">\n(.*?)\n</script>', re.DOTALL)
@@ -64,8 +66,10 @@ def test_the_page_of_dvc_itself_would_ask_for_it():
 
 
 def test_the_code_inside_is_of_the_major_versions_that_dvc_asks_for(page):
-    wanted = re.findall(r"npm/([\w-]+)@(\d+)", VegaRenderer.SCRIPTS)
-    assert [(name, version.split(".")[0]) for name, version, _ in PACKAGE.findall(page)] == wanted
+    inside = {name: version for name, version, _ in PACKAGE.findall(page)}
+    wanted = dict(re.findall(r"npm/([\w-]+)@(\d+)", VegaRenderer.SCRIPTS))
+    assert inside == plots_page.VERSIONS
+    assert {name: version.split(".")[0] for name, version in inside.items()} == wanted
 
 
 def marks(engine: MiniRacer, spec: str) -> list[str]:

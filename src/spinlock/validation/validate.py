@@ -7,7 +7,16 @@ from typing import Any
 from spinlock import artifacts
 from spinlock.refusals import Refusal
 from spinlock.rollout.index import open_rollouts
-from spinlock.validation import bytes_of, clean, features, finding, metrics, models, operators
+from spinlock.validation import (
+    bytes_of,
+    cache,
+    clean,
+    features,
+    finding,
+    metrics,
+    models,
+    operators,
+)
 from spinlock.validation import rollouts as folders
 from spinlock.validation.finding import Finding
 
@@ -56,7 +65,7 @@ def validate(path: Path) -> list[Finding]:
     """Make every check that there is for an artefact.
 
     Args:
-        path: an .h5, .pt or .json file that a stage wrote, or the folder of rollouts.
+        path: an .h5, .pt or .json file that a stage wrote, the folder of rollouts, or DVC's cache.
 
     Raises:
         Refusal: it is not there, or nothing that a stage writes.
@@ -69,7 +78,9 @@ def validate(path: Path) -> list[Finding]:
 
 
 def _found(path: Path) -> Iterator[Finding]:
-    if path.is_dir():
+    if cache.is_cache(path):
+        yield from finding.run(cache.CHECKS, path)
+    elif path.is_dir():
         yield from _checked((open_rollouts, folders.CHECKS), path)
     elif path.suffix == ".h5":
         yield from _hdf5(path)
@@ -80,7 +91,9 @@ def _found(path: Path) -> Iterator[Finding]:
     elif path.suffix == ".json":
         yield from _checked((models.read_categories, models.CATEGORIES), path)
     else:
-        raise Refusal(f"{path}: expected a .h5, .pt or .json file of a stage, or data/rollouts")
+        raise Refusal(
+            f"{path}: expected a .h5, .pt or .json file of a stage, data/rollouts or .dvc/cache"
+        )
 
 
 def _hdf5(path: Path) -> Iterator[Finding]:
