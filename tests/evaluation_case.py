@@ -47,11 +47,11 @@ class Agent(nn.Module):
         self.predict = predict
         self.weight = nn.Parameter(torch.zeros(CHANNELS, CHANNELS, 1, 1))
 
-    def rollout(self, operators: Operators, u0: Tensor, steps: int) -> Tensor:
+    def rollout(self, theta: Operators, u0: Tensor, steps: int, *, age: int = 0) -> Tensor:
         unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
-        return self.predict(operators, unmoved, steps)
+        return self.predict(theta, unmoved, steps)
 
-    def step_map(self, operators: Operators) -> Callable[[Tensor], Tensor]:
+    def step_map(self, operators: Operators, age: int) -> Callable[[Tensor], Tensor]:
         return lambda u: self.rollout(operators, u, 1)[:, 0]
 
 

@@ -38,10 +38,14 @@ ALIGNMENT = Alignment(
 CONFIG = Config(
     backbone=BACKBONE,
     integrator="policy",
-    normalize="increment",
+    certainty=True,
+    normalize="displacement",
     precision="float32",
     batch_size=8,
     microbatches=2,
+    extra_operators=0,
+    extra_steps=4,
+    extra_realizations=1,
     curriculum=(Phase(horizon=1, updates=6), Phase(horizon=3, updates=2)),
     gradient_steps=2,
     initial_share=0.25,
@@ -66,14 +70,14 @@ def data(folder: Path) -> Data:
             some,
             conditioning.standardized(some, columns),
             (sources.index.read(some, row) for row in range(len(some))),
-            "increment",
+            CONFIG.normalize,
         )
         for some in (train, validation)
     ]
     space = Space(
         tokenizer=losses.freeze(sources.tokenizer), bound=sources.index.bound, commit_to="nearest"
     )
-    return Data(train=sets[0], validation=sets[1], space=space)
+    return Data(train=sets[0], extra=None, validation=sets[1], space=space)
 
 
 def agent(**changes: object) -> Agent:

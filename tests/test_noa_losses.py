@@ -34,6 +34,7 @@ def test_one_step_of_nothing_changes_costs_one_in_the_unit_of_the_increment(scal
     target = u0[:, None] + increment[:, None] * torch.arange(1, horizon + 1)[:, None, None, None]
     idle = u0[:, None].expand_as(target)
     expected = torch.arange(1, horizon + 1).square().float().mean().expand(2)
+    unit = unit[:, None].expand(-1, horizon)
     torch.testing.assert_close(losses.trajectory(idle, target, unit), expected)
     assert (losses.trajectory(target, target, unit) == 0).all()
 

@@ -82,7 +82,7 @@ def test_operators_of_another_space_are_refused_by_the_names_of_their_columns():
 
 
 def test_the_policy_is_applied_exactly():
-    agent, operators = noa_cases.agent(), evaluation_case.table().take([0, 1])
+    agent, operators = noa_cases.agent(certainty=False), evaluation_case.table().take([0, 1])
     start = u0(2)
     theta = conditioning.standardized(operators, agent.columns)
     with torch.no_grad():
@@ -94,7 +94,7 @@ def test_the_policy_is_applied_exactly():
 
 def test_direct_integration_predicts_the_field_itself():
     operators, start = evaluation_case.table().take([0, 1]), u0(2)
-    agent = noa_cases.agent(integrator="direct")
+    agent = noa_cases.agent(integrator="direct", certainty=False)
     theta = conditioning.standardized(operators, agent.columns)
     with torch.no_grad():
         output = agent.backbone(start, agent.backbone.condition(agent.embedding(theta)))
@@ -102,10 +102,21 @@ def test_direct_integration_predicts_the_field_itself():
 
 
 def test_a_rollout_continues_itself():
-    agent, operators = noa_cases.agent(), evaluation_case.table().take([0, 1, 2])
+    agent, operators = aged(noa_cases.agent()), evaluation_case.table().take([0, 1, 2])
     whole = agent.rollout(operators, u0(3), 5)
-    rest = agent.rollout(operators, whole[:, 1], 3)
+    rest = agent.rollout(operators, whole[:, 1], 3, age=2)
     torch.testing.assert_close(rest, whole[:, 2:])
+    anew = agent.rollout(operators, whole[:, 1], 3)
+    assert not torch.allclose(anew, whole[:, 2:])
+    one = agent.step_map(operators, 4)(whole[:, 3])
+    torch.testing.assert_close(one, whole[:, 4])
+
+
+def aged(agent: model.Agent) -> model.Agent:
+    """The agent with a certainty that depends on θ and age, as after training."""
+    with torch.no_grad():
+        agent.certainty.linear.weight.normal_(generator=torch.Generator().manual_seed(0))
+    return agent
 
 
 def test_theta_matters():
@@ -161,7 +172,7 @@ def test_one_backward_pass_reaches_every_parameter():
     agent = noa_cases.agent()
     theta = torch.from_numpy(np.random.default_rng(0).normal(size=(3, len(agent.names)))).float()
     policy = torch.tensor([[0.5, 0.5], [1.0, 0.1], [0.0, 1.0]])
-    agent.unroll(theta, policy, u0(3), steps=1, gradient_steps=1).square().sum().backward()
+    agent.unroll(theta, policy, u0(3), steps=2, gradient_steps=2).square().sum().backward()
     idle = [name for name, p in agent.named_parameters() if not p.grad.abs().max() > 0]
     assert not idle
 

@@ -97,6 +97,17 @@ def test_learning_lowers_the_supervised_loss(data, executor):
     assert history[-1]["val_loss"] < history[0]["val_loss"]
 
 
+def test_the_weights_are_chosen_by_the_mean_over_the_policies(data, executor):
+    """Twice as many residual operators leave the error as it is."""
+    policies = data.validation.coefficients[:, 0] == 1
+    rows = torch.cat([torch.arange(len(policies)), policies.nonzero()[:, 0]])
+    more = _rows(data, rows)
+    agent = noa_cases.agent()
+    found, again = (validation.scores(agent, w, 3, 8, executor) for w in (data.validation, more))
+    assert found["val_error"] == pytest.approx(again["val_error"])
+    assert found["val_vrmse_8"] != pytest.approx(again["val_vrmse_8"])
+
+
 def test_a_loss_that_is_not_finite_names_its_operators(data, executor):
     fields = data.train.fields.clone()
     fields[3] = torch.nan
@@ -114,7 +125,8 @@ def test_operators_that_diverge_are_not_judged(data, executor):
     agent = noa_cases.agent()
     part = replace(data.validation, lengths=lengths, fields=fields)
     found = validation.scores(agent, part, 3, 8, executor)
-    assert found == validation.scores(agent, _first(data), 3, 8, executor)
+    alone = _rows(data, torch.tensor([0]))
+    assert found == validation.scores(agent, alone, 3, 8, executor)
     nobody = replace(part, lengths=lengths * 0)
     with pytest.raises(Refusal, match="no validation operator stays bounded for 8 steps"):
         validation.scores(agent, nobody, 3, 8, executor)
@@ -155,15 +167,15 @@ def test_metrics_have_every_name_and_the_values_of_the_best_update(data, finishe
     assert {f"noa/{name}" for name in names} <= set(found)
 
 
-def _first(data: Data):
-    """The first validation operator alone."""
+def _rows(data: Data, rows: torch.Tensor):
+    """Some validation operators."""
     full = data.validation
     return replace(
         full,
-        ids=full.ids[:1],
-        theta=full.theta[:1],
-        coefficients=full.coefficients[:1],
-        fields=full.fields[:1],
-        lengths=full.lengths[:1],
-        scale=full.scale[:1],
+        ids=full.ids[rows.numpy()],
+        theta=full.theta[rows],
+        coefficients=full.coefficients[rows],
+        fields=full.fields[rows],
+        lengths=full.lengths[rows.numpy()],
+        scale=full.scale[rows],
     )

@@ -63,7 +63,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     steady = u0[:, None].expand(-1, judge.index.steps, -1, -1, -1)
     shown = [step - 1 for step in judge.shown_steps]
     predictions = {
-        "agent": (predicted, judge.agent.step_map(operators)),
+        "agent": (predicted, judge.agent.step_map(operators, judge.index.steps - 1)),
         "persistence": (steady, _stay),
     }
     return Emulation(

@@ -12,6 +12,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Normalize = Literal["increment", "field", "displacement"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -69,14 +70,18 @@ class Config:
 
     backbone: Backbone
     integrator: Literal["policy", "direct"]  # emulate O(u) inside the policy, or the next field
-    normalize: Literal["increment", "field"]  # squared errors by the mean square of which
+    certainty: bool  # whether the pattern of f fades with θ and age; see `certainty`
+    normalize: Normalize  # squared errors by the mean square of which; see `windows.unit`
     precision: Literal["float32", "bfloat16"]  # inside the backbone; fields are float32
     batch_size: Size  # windows an update
     microbatches: Size  # parts of a batch, each on a thread; they change the last digits
+    extra_operators: Count  # further training points of the design, beyond the table
+    extra_steps: Size  # of their rollouts, from u0
+    extra_realizations: Size  # of each of them
     curriculum: Annotated[tuple[Phase, ...], Field(min_length=1)]
     gradient_steps: Size  # the gradient is cut after so many steps of a window
     initial_share: Share  # of windows that start at u0; the others start anywhere
-    noise_injection: Weight  # noise added to a window's first field, in units of the increment
+    noise_injection: Weight  # noise added to a window's first field, in units of its first step
     learning_rate: Positive  # peak; linear warm-up, then half a cosine to zero
     warmup: Count  # updates
     weight_decay: Weight

@@ -17,14 +17,15 @@ from spinlock.tokenizer.model import Tokenizer
 def trajectory(
     predicted: Float[Tensor, "n h C H W"],
     target: Float[Tensor, "n h C H W"],
-    scale: Float[Tensor, " n"],
+    scale: Float[Tensor, "n h"],
 ) -> Float[Tensor, " n"]:
-    r"""$L_{traj} = \frac1h \sum_t \langle (\hat u_t - u_t)^2 \rangle / s$ of each window.
+    r"""$L_{traj} = \frac1h \sum_t \langle (\hat u_t - u_t)^2 \rangle / s_t$ of each window.
 
-    s is the mean square of the operator's increments, so that a slow operator counts as much as
-    a fast one: 1 at one step is what the prediction "nothing changes" gets.
+    s_t is the operator's own unit of errors t steps after the start (`windows.unit`), so that a
+    slow operator counts as much as a fast one: 1 at one step is what the prediction "nothing
+    changes" gets.
     """
-    return (predicted - target).square().mean((1, 2, 3, 4)) / scale
+    return ((predicted - target).square().mean((2, 3, 4)) / scale).mean(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from spinlock import artifacts, params, randomness
 from spinlock.noa import conditioning
+from spinlock.noa.certainty import Certainty
 from spinlock.noa.conditioning import Columns, ThetaEmbedding
 from spinlock.noa.config import Config
 from spinlock.noa.windows import coefficients
@@ -47,6 +48,8 @@ class Agent(nn.Module):
         self.register_buffer("theta_scale", columns.scale)
         self.embedding = ThetaEmbedding(len(columns.names), config.backbone.embedding_dim)
         self.backbone = UAFNO(_shape(config, channels))
+        if config.certainty:
+            self.certainty = Certainty(config.backbone.embedding_dim, channels)
 
     @property
     def columns(self) -> Columns:
@@ -54,25 +57,36 @@ class Agent(nn.Module):
         return Columns(names=self.names, mean=self.theta_mean, scale=self.theta_scale)
 
     def rollout(
-        self, operators: Operators, u0: Float[Tensor, "n C H W"], steps: int
+        self, theta: Operators, u0: Float[Tensor, "n C H W"], steps: int, *, age: int = 0
     ) -> Float[Tensor, "n T C H W"]:
         """Predict u_1 … u_T of some operators from their initial conditions.
+
+        Args:
+            theta: the operators, of which it reads nothing but θ and the basis coefficients.
+            u0: their initial conditions.
+            steps: T.
+            age: steps that u0 itself has been predicted for; 0 for a true field.
 
         Raises:
             Refusal: the operators have other columns of θ than the agent was trained with, or the
                 encoder levels do not divide the grid.
         """
-        theta = conditioning.standardized(operators, self.columns)
+        columns = conditioning.standardized(theta, self.columns)
         with torch.no_grad():
             return self.unroll(
-                theta, coefficients(operators), u0, steps=steps, gradient_steps=steps
+                columns, coefficients(theta), u0, steps=steps, gradient_steps=steps, age=age
             )
 
     def step_map(
-        self, operators: Operators
+        self, operators: Operators, age: int
     ) -> Callable[[Float[Tensor, "n C H W"]], Float[Tensor, "n C H W"]]:
-        """One step of some operators, all of them together, without gradient."""
-        return lambda u: self.rollout(operators, u, 1)[:, 0]
+        """One step of some operators, all of them together, without gradient.
+
+        Args:
+            operators: which.
+            age: steps that the fields have been predicted for.
+        """
+        return lambda u: self.rollout(operators, u, 1, age=age)[:, 0]
 
     def unroll(
         self,
@@ -82,6 +96,7 @@ class Agent(nn.Module):
         *,
         steps: int,
         gradient_steps: int,
+        age: int = 0,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Roll out from u0, with gradient.
@@ -93,10 +108,13 @@ class Agent(nn.Module):
             steps: T.
             gradient_steps: the field is detached after every so many steps (truncated
                 back-propagation through time), counted from the last one back.
+            age: steps since u0 was a true field; it matters to `certainty` alone.
             generator: source of dropout; none, no dropout.
         """
         dtype = PRECISIONS[self.config.precision]
-        conditioned = self.backbone.condition(self.embedding(theta))
+        embedding = self.embedding(theta)
+        conditioned = self.backbone.condition(embedding)
+        fading = self.certainty.coefficients(embedding) if self.config.certainty else None
         weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}
         keep, gain = self._coefficients(coefficients)[:, :, None, None, None].unbind(1)
         u, frames = u0, []
@@ -104,6 +122,8 @@ class Agent(nn.Module):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
             output = self.backbone(u.to(dtype), weights, generator).float()
+            if fading is not None:
+                output = self.certainty(output, fading, age + step)
             u = policies.advance(u, output, keep, gain)
             frames.append(u)
         return torch.stack(frames, 1)

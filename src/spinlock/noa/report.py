@@ -1,15 +1,19 @@
 """From files to what training needs, and from its history to metrics."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from spinlock.noa import conditioning, losses, windows
+from spinlock import runtime
+from spinlock.noa import conditioning, extra, losses, windows
+from spinlock.noa.conditioning import Columns
 from spinlock.noa.config import Config
 from spinlock.noa.losses import Space
 from spinlock.noa.model import Agent, initialized
 from spinlock.noa.training import MASKED, Data
+from spinlock.noa.windows import Windows
 from spinlock.operators import cnn
 from spinlock.operators.u_afno import check_grid
 from spinlock.refusals import Refusal
@@ -51,7 +55,25 @@ def prepare(
         for some in (train, validation)
     ]
     space = Space(tokenizer=tokenizer, bound=index.bound, commit_to=config.alignment.commit_to)
-    return agent, Data(train=sets[0], validation=sets[1], space=space)
+    beyond = _extra(paths[0], config, columns, index, workers) if config.extra_operators else None
+    return agent, Data(train=sets[0], extra=beyond, validation=sets[1], space=space)
+
+
+def _extra(path: Path, config: Config, columns: Columns, index: Index, workers: int) -> Windows:
+    """The further training operators, replayed; says how long that took."""
+    start = time.monotonic()
+    some = extra.operators(path, config.extra_operators)
+    found = windows.collect(
+        some,
+        conditioning.standardized(some, columns),
+        extra.rollouts(some, index, config.extra_steps, config.extra_realizations, workers),
+        config.normalize,
+    )
+    runtime.note(
+        f"train-noa: {len(some)} extra operators, {config.extra_steps} steps each, replayed in "
+        f"{time.monotonic() - start:.0f} s"
+    )
+    return found
 
 
 def metrics(
@@ -76,6 +98,7 @@ def metrics(
         "noa/best_update": int(best["update"]),
         "noa/parameters": sum(parameter.numel() for parameter in agent.parameters()),
         "noa/train_operators": len(data.train),
+        "noa/extra_operators": agent.config.extra_operators,
         "noa/diverged_realizations": int(np.sum(data.train.lengths < data.train.steps)),
     }
 
@@ -102,6 +125,11 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
         raise Refusal(
             f"train_noa.curriculum: horizon: allowed up to {index.steps}, the steps of the "
             f"rollouts, got {longest}"
+        )
+    if config.extra_operators and config.extra_steps > index.steps:
+        raise Refusal(
+            f"train_noa.extra_steps: allowed up to {index.steps}, the steps of the rollouts, got "
+            f"{config.extra_steps}"
         )
     if tokenizer.num_steps != index.steps:
         raise Refusal(

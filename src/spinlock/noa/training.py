@@ -33,9 +33,15 @@ Record = dict[str, float]
 class Data:
     """What training reads."""
 
-    train: Windows
+    train: Windows  # the operators of the table
+    extra: Windows | None  # further ones, with shorter rollouts
     validation: Windows
     space: Space
+
+    @property
+    def windows(self) -> list[Windows]:
+        """All to learn from."""
+        return [self.train] if self.extra is None else [self.train, self.extra]
 
 
 def fit(
@@ -118,7 +124,7 @@ class _Run:
         config, count = self.config, self.config.microbatches
         rng = stream(self.seed, "noa/batch", step=self.update)
         horizon = config.horizon(self.update)
-        batch = draw(self.data.train, config.batch_size, horizon, config.initial_share, rng)
+        batch = draw(self.data.windows, config.batch_size, horizon, config.initial_share, rng)
         generators = self._generators()
         parts: list[Part] = [
             partial(supervised, self.agent, part, generator, count)
@@ -127,7 +133,7 @@ class _Run:
         if config.aligns(self.update):
             rng = stream(self.seed, "noa/alignment", step=self.update)
             whole = draw(
-                self.data.train, config.alignment.batch_size, self.data.train.steps, 1.0, rng
+                [self.data.train], config.alignment.batch_size, self.data.train.steps, 1.0, rng
             )
             parts += [
                 partial(aligned, self.agent, part, self.data.space, count)
@@ -176,7 +182,7 @@ def supervised(
         Refusal: the loss of an operator is not finite.
     """
     noise = torch.randn(batch.start.shape, generator=generator)
-    size = agent.config.noise_injection * batch.scale.sqrt()
+    size = agent.config.noise_injection * batch.scale[:, 0].sqrt()
     start = batch.start + size[:, None, None, None] * noise
     predicted = agent.unroll(
         batch.theta,
@@ -221,7 +227,7 @@ def _late_gradient(agent: Agent, batch: Batch, last: int) -> Float[Tensor, "n T 
             frames.append(agent.unroll(theta, policy, u, steps=first, gradient_steps=first))
         u = frames[0][:, -1]
     rest = batch.target.shape[1] - first
-    frames.append(agent.unroll(theta, policy, u, steps=rest, gradient_steps=rest))
+    frames.append(agent.unroll(theta, policy, u, steps=rest, gradient_steps=rest, age=first))
     return torch.cat(frames, 1)
 
 

@@ -3,7 +3,7 @@
 from concurrent.futures import Executor
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.noa import losses
@@ -43,7 +43,7 @@ def scores(
     Returns:
         `val_loss`, the supervised loss over the first `horizon` steps, mean over operators;
         `val_vrmse_t`, the median over operators of the VRMSE at the headline steps t; and
-        `val_error`, the mean of these.
+        `val_error`, the mean over update policies, each counted once, of those medians.
 
     Raises:
         Refusal: there is no operator to judge by.
@@ -57,8 +57,17 @@ def scores(
     loss, errors = (torch.cat(parts) for parts in zip(*found, strict=True))
     medians = errors.quantile(0.5, dim=0).tolist()
     curve = {f"val_vrmse_{t}": medians[t - 1] for t in HEADLINE_STEPS if t <= steps}
-    error = sum(curve.values()) / len(curve)
-    return {"val_loss": float(loss.mean()), "val_error": error, **curve}
+    headline = errors[:, [t - 1 for t in HEADLINE_STEPS if t <= steps]]
+    groups = _policies(windows.coefficients[whole])
+    error = torch.stack([headline[rows].quantile(0.5, dim=0).mean() for rows in groups]).mean()
+    return {"val_loss": float(loss.mean()), "val_error": float(error), **curve}
+
+
+def _policies(coefficients: Float[Tensor, "n 2"]) -> list[Bool[Tensor, " n"]]:
+    """The operators of each policy that occurs: keep is 0, 1, or between (`policies`)."""
+    keep = coefficients[:, 0]
+    groups = (keep == 0, keep == 1, (keep > 0) & (keep < 1))
+    return [group for group in groups if group.any()]
 
 
 @torch.no_grad()
@@ -66,10 +75,10 @@ def _errors(
     agent: Agent, windows: Windows, rows: Tensor, horizon: int, steps: int
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n steps"]]:
     """Supervised loss and VRMSE of some operators."""
-    batch = take(windows, [(int(row), REALIZATION, 0) for row in rows], steps)
+    batch = take([(windows, int(row), REALIZATION, 0) for row in rows], steps)
     predicted = agent.unroll(
         batch.theta, batch.coefficients, batch.start, steps=steps, gradient_steps=steps
     )
     first = slice(None), slice(horizon)
-    loss = losses.trajectory(predicted[first], batch.target[first], batch.scale)
+    loss = losses.trajectory(predicted[first], batch.target[first], batch.scale[first])
     return loss, vrmse(predicted, batch.target)
