@@ -46,8 +46,20 @@ class Agent(nn.Module):
         super().__init__()
         self.predict = predict
         self.weight = nn.Parameter(torch.zeros(CHANNELS, CHANNELS, 1, 1))
+        self.neutral = torch.zeros(1)
 
-    def rollout(self, theta: Operators, u0: Tensor, steps: int, *, age: int = 0) -> Tensor:
+    def told(self, theta: Operators) -> Tensor:
+        return torch.arange(len(theta))[:, None].float()
+
+    def rollout(
+        self,
+        theta: Operators,
+        u0: Tensor,
+        steps: int,
+        *,
+        age: int = 0,
+        told: Tensor | None = None,
+    ) -> Tensor:
         unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
         return self.predict(theta, unmoved, steps)
 

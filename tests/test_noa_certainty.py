@@ -2,7 +2,7 @@
 
 import torch
 
-from spinlock.noa.certainty import Certainty
+from spinlock.noa.certainty import GAIN, Certainty
 
 
 def field(seed: int = 0) -> torch.Tensor:
@@ -13,8 +13,8 @@ def certainty(first: float, fading: float) -> tuple[Certainty, torch.Tensor]:
     """Logits `first` at age 0 and `first + fading` of each function of age later."""
     layer = Certainty(embedding_dim=4, channels=3)
     with torch.no_grad():
-        layer.linear.bias[:3] = first
-        layer.linear.bias[3:] = fading
+        layer.linear.bias[:3] = first / GAIN
+        layer.linear.bias[3:] = fading / GAIN
     return layer, layer.coefficients(torch.zeros(2, 4))
 
 
@@ -48,7 +48,7 @@ def test_the_best_share_of_a_pattern_that_is_partly_known_is_found_by_descent():
     x, noise = (torch.randn(64, 1, 16, 16, generator=generator) for _ in range(2))
     truth = 0.6 * x + 0.8 * noise
     layer = Certainty(embedding_dim=1, channels=1)
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
     for _ in range(150):
         optimizer.zero_grad()
         found = layer(x, layer.coefficients(torch.ones(64, 1)), 0)

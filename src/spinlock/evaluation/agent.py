@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.evaluation import stencil
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.fields import bounded, score, valid_steps
 from spinlock.evaluation.intervals import Bootstrap, centres, intervals
 from spinlock.rollout import policies
 from spinlock.sampling.theta import Theta
 
-PREDICTORS = ("agent", "persistence", "train_mean", "policy_alone", "noise_floor")
+BASELINES = ("persistence", "train_mean", "policy_alone", "stencil", "noise_floor")
+ABLATIONS = ("no_theta", "shuffled_theta")  # the agent itself, told something else
+PREDICTORS = ("agent", *BASELINES, *ABLATIONS)
 WINDOWS = ((1, 1), (2, 5), (6, 12), (13, 30), (31, 64))  # steps, both ends included
 SHARES = ("bounded", "quiescent")  # of rollouts, and of frames and channels of the truth
 BANDS = ("low", "mid", "high")
@@ -78,6 +81,15 @@ def policy_alone(
     """The trajectory of the update policy if O were 0: 0, u0, or αᵗ u0 (convex)."""
     keep, _ = policies.coefficients(theta)
     return torch.full((steps, 1, 1, 1), keep).cumprod(0) * u0
+
+
+def linear_stencil(
+    u0: Float[Tensor, "C H W"], truth: Float[Tensor, "T C H W"], bound: float
+) -> Curves:
+    """Scores of the stencil fitted on the first steps of the truth; NaN at those."""
+    unseen = truth.clone()
+    unseen[: stencil.STEPS] = torch.nan
+    return curves(stencil.trajectory(u0, truth), unseen, bound)
 
 
 def persistence(u0: Float[Tensor, "C H W"], steps: int) -> Float[Tensor, "{steps} C H W"]:

@@ -1,6 +1,6 @@
 """The agent beside the truth: every operator rolled out once, scored and tokenized."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ class Judge:
     agent: Agent
     tokenizer: Tokenizer
     train_mean: Float[Tensor, "T C H W"]
+    told: Mapping[str, Float[Tensor, "N P"]]  # by ablation, see `ablations.inputs`
     shown_steps: tuple[int, ...]  # steps whose frames are kept for pictures
 
 
@@ -56,14 +57,21 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     operators = judge.operators.take(list(rows))
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
-    predicted = judge.agent.rollout(operators, u0, judge.index.steps)
+    steps = judge.index.steps
+    predicted = judge.agent.rollout(operators, u0, steps)
+    own = {"agent": predicted} | {
+        name: judge.agent.rollout(operators, u0, steps, told=columns[list(rows)])
+        for name, columns in judge.told.items()
+    }
     found = [
-        _score(judge, operators, row, truths[row], predicted[row]) for row in range(len(operators))
+        _score(judge, operators, row, truth)
+        | _scored({name: u[row] for name, u in own.items()}, truth, judge.index.bound)
+        for row, truth in enumerate(truths)
     ]
-    steady = u0[:, None].expand(-1, judge.index.steps, -1, -1, -1)
+    steady = u0[:, None].expand(-1, steps, -1, -1, -1)
     shown = [step - 1 for step in judge.shown_steps]
     predictions = {
-        "agent": (predicted, judge.agent.step_map(operators, judge.index.steps - 1)),
+        "agent": (predicted, judge.agent.step_map(operators, steps - 1)),
         "persistence": (steady, _stay),
     }
     return Emulation(
@@ -84,19 +92,23 @@ def _stay(u: Tensor) -> Tensor:
     return u
 
 
-def _score(
-    judge: Judge, operators: Operators, row: int, truth: Rollout, predicted: Tensor
-) -> dict[str, Curves]:
-    """Curves of every predictor on one operator."""
+def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict[str, Curves]:
+    """Curves of every baseline on one operator."""
     steps, bound = judge.index.steps, judge.index.bound
     predictions = {
-        "agent": predicted,
         "persistence": scores.persistence(truth.u0, steps),
         "train_mean": judge.train_mean,
         "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
     }
-    found = {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
-    return found | {"noise_floor": scores.noise_floor(truth.u, bound)}
+    return {
+        **_scored(predictions, truth, bound),
+        "stencil": scores.linear_stencil(truth.u0, truth.u[0], bound),
+        "noise_floor": scores.noise_floor(truth.u, bound),
+    }
+
+
+def _scored(predictions: Mapping[str, Tensor], truth: Rollout, bound: float) -> dict[str, Curves]:
+    return {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
 
 
 def join(parts: Sequence[Emulation]) -> Emulation:

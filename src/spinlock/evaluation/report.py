@@ -7,8 +7,18 @@ import numpy as np
 from jaxtyping import Int
 
 from spinlock import runtime
+from spinlock.evaluation import (
+    ablations,
+    codespace,
+    cost,
+    emulation,
+    identity,
+    scorecard,
+    symbols,
+    views,
+    vocabulary,
+)
 from spinlock.evaluation import agent as agent_scores
-from spinlock.evaluation import cost, emulation, identity, scorecard, symbols, views, vocabulary
 from spinlock.evaluation import tokenizer as tokenizer_scores
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
@@ -122,6 +132,7 @@ class Evaluation:
             agent=self.sources.agent,
             tokenizer=self.sources.tokenizer,
             train_mean=emulation.mean_trajectory(operators, index, train),
+            told=ablations.inputs(self.sources.agent, operators),
             shown_steps=tuple(steps),
         )
         size = self.config.batch_size
@@ -156,6 +167,9 @@ class Evaluation:
 
     def _symbols(self, emulated: Emulation, isolated: np.ndarray) -> Metrics:
         truth = symbols.truth(self.sources.tokenizer, self.sources.cleaned)
+        train = truth[0][self.sources.cleaned.rows("train")]
+        fit = Fit(self.how.seed, "evaluate", self.config.num_init)
+        space = codespace.fit(self.sources.tokenizer, train, isolated, fit)
         metrics: Metrics = {}
         for prefix, name in self.groups.items():
             rows = self.sources.cleaned.rows(name)
@@ -163,6 +177,7 @@ class Evaluation:
             predicted = {key: tokens[places] for key, tokens in emulated.tokens.items()}
             real = [tokens[emulated.rows[places]] for tokens in truth]
             found = symbols.metrics(predicted, real, isolated, self.how)
+            found |= codespace.metrics(space, symbols.beside(predicted, real), real[0], self.how)
             metrics |= _under(f"{prefix}noa/", found)
         return metrics
 

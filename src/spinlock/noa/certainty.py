@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 TIMES = (1.0, 4.0, 16.0)  # steps, τ of the functions of age; beyond the largest nothing changes
 START = 3.0  # first logit: 0.95 of the pattern is kept
+GAIN = 10.0  # of the logits: a step of Adam moves a weight by the learning rate at most
 
 
 class Certainty(nn.Module):
@@ -26,11 +27,11 @@ class Certainty(nn.Module):
         self.linear = nn.Linear(embedding_dim, self.size[0] * channels)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
-        nn.init.constant_(self.linear.bias[:channels], START)
+        nn.init.constant_(self.linear.bias[:channels], START / GAIN)
 
     def coefficients(self, embedding: Float[Tensor, "n E"]) -> Float[Tensor, "n K C"]:
         """a and b of some operators."""
-        return self.linear(embedding).unflatten(1, self.size)
+        return GAIN * self.linear(embedding).unflatten(1, self.size)
 
     def forward(
         self, output: Float[Tensor, "n C H W"], coefficients: Float[Tensor, "n K C"], age: int

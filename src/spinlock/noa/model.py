@@ -33,6 +33,7 @@ class Agent(nn.Module):
 
     theta_mean: Tensor
     theta_scale: Tensor
+    neutral: Tensor  # of the columns of θ: their mean
 
     def __init__(self, config: Config, columns: Columns, channels: int) -> None:
         """Build with weights from torch's global generator; see `initialized`.
@@ -46,6 +47,7 @@ class Agent(nn.Module):
         self.config, self.names, self.channels = config, columns.names, channels
         self.register_buffer("theta_mean", columns.mean)
         self.register_buffer("theta_scale", columns.scale)
+        self.register_buffer("neutral", columns.neutral)
         self.embedding = ThetaEmbedding(len(columns.names), config.backbone.embedding_dim)
         self.backbone = UAFNO(_shape(config, channels))
         if config.certainty:
@@ -54,10 +56,21 @@ class Agent(nn.Module):
     @property
     def columns(self) -> Columns:
         """The columns of θ."""
-        return Columns(names=self.names, mean=self.theta_mean, scale=self.theta_scale)
+        return Columns(
+            names=self.names,
+            mean=self.theta_mean,
+            scale=self.theta_scale,
+            neutral=self.neutral,
+        )
 
     def rollout(
-        self, theta: Operators, u0: Float[Tensor, "n C H W"], steps: int, *, age: int = 0
+        self,
+        theta: Operators,
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        *,
+        age: int = 0,
+        told: Float[Tensor, "n P"] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Predict u_1 … u_T of some operators from their initial conditions.
 
@@ -66,16 +79,26 @@ class Agent(nn.Module):
             u0: their initial conditions.
             steps: T.
             age: steps that u0 itself has been predicted for; 0 for a true field.
+            told: what the network sees in place of θ, for ablations; None: `told(theta)`.
 
         Raises:
             Refusal: the operators have other columns of θ than the agent was trained with, or the
                 encoder levels do not divide the grid.
         """
-        columns = conditioning.standardized(theta, self.columns)
+        columns = self.told(theta)
         with torch.no_grad():
             return self.unroll(
-                columns, coefficients(theta), u0, steps=steps, gradient_steps=steps, age=age
+                columns if told is None else told,
+                coefficients(theta),
+                u0,
+                steps=steps,
+                gradient_steps=steps,
+                age=age,
             )
+
+    def told(self, theta: Operators) -> Float[Tensor, "n P"]:
+        """The standardized columns of some operators, which the network sees."""
+        return conditioning.standardized(theta, self.columns)
 
     def step_map(
         self, operators: Operators, age: int
@@ -158,7 +181,10 @@ def load(path: Path | str) -> Agent:
     found = artifacts.load_checkpoint(path, KIND)
     about, weights = json.loads(found["about"]), found["weights"]
     columns = Columns(
-        names=tuple(about["names"]), mean=weights["theta_mean"], scale=weights["theta_scale"]
+        names=tuple(about["names"]),
+        mean=weights["theta_mean"],
+        scale=weights["theta_scale"],
+        neutral=weights["neutral"],
     )
     agent = Agent(params.parse("config", about, Config, path), columns, about["channels"])
     agent.load_state_dict(weights)

@@ -18,6 +18,9 @@ LINES = {
     "persistence": (style.VERMILION, "-"),
     "policy alone": (style.ORANGE, "-"),
     "train mean": (style.GRAY, "-"),
+    "stencil": (style.PURPLE, "-"),
+    "no theta": (style.SKY, "-"),
+    "shuffled theta": (style.SKY, ":"),
     "noise floor": (style.GREEN, "--"),
 }
 
