@@ -21,7 +21,7 @@ def main(*paths: Path) -> str:
     folder = runtime.work_folder("train_noa", key)
     with parallel.threads(workers) as executor:
         intervals = training.fit(agent, data, seed, executor, folder)
-        shown = runtime.progress(intervals, config.num_intervals, "train-noa")
+        shown = runtime.progress(intervals, len(config.validations), "train-noa")
         history = curves.log(live, shown, step="update")
     agent.save(noa)
     found = report.metrics(agent, data, history)

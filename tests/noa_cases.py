@@ -28,12 +28,15 @@ BACKBONE = Backbone(
 )
 ALIGNMENT = Alignment(
     updates=4,
+    learning_rate=1e-3,
+    horizon=3,
     every=2,
     batch_size=4,
     gradient_steps=2,
     latent_weight=0.1,
     commitment_weight=0.5,
     commit_to="nearest",
+    tolerance=0.0,
 )
 CONFIG = Config(
     backbone=BACKBONE,
@@ -50,6 +53,7 @@ CONFIG = Config(
     gradient_steps=2,
     initial_share=0.25,
     noise_injection=0.1,
+    objective="mse",
     learning_rate=3e-3,
     warmup=2,
     weight_decay=1e-4,

@@ -41,11 +41,13 @@ def test_one_step_of_nothing_changes_costs_one_in_the_unit_of_the_increment(scal
 
 def test_a_perfect_prediction_costs_nothing_in_latents(data, truth):
     u, u0 = truth
-    assert float(losses.alignment(u, u, u0, data.space).latent) == 0
+    found = losses.alignment(u, u, u0, data.space)
+    assert float(found.latent) == 0
+    assert float(found.code) == 0
 
 
 @pytest.mark.parametrize("commit_to", ["nearest", "target"])
-@pytest.mark.parametrize("name", ["latent", "commitment"])
+@pytest.mark.parametrize("name", ["latent", "commitment", "code"])
 def test_the_gradient_reaches_the_prediction_and_is_finite(data, truth, commit_to, name):
     u, u0 = truth
     predicted = (u + 0.1 * torch.randn(u.shape, generator=_generator())).requires_grad_()

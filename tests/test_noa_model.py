@@ -24,7 +24,7 @@ KEYS = {
     "dropout": ("backbone.dropout", 1.0, "less than 1"),
     "batch": ("batch_size", 7, "batch_size: allowed a multiple of microbatches = 2, got 7"),
     "alignment": ("alignment.batch_size", 3, "alignment.batch_size: allowed a multiple"),
-    "warmup": ("warmup", 12, "warmup: allowed fewer than the 12 updates, got 12"),
+    "warmup": ("warmup", 8, "warmup: allowed fewer than the 8 updates of the curriculum, got 8"),
     "rate": ("learning_rate", "0.1", "number"),
     "integrator": ("integrator", "euler", "'policy' or 'direct'"),
 }
@@ -192,4 +192,19 @@ def test_an_impossible_value_is_refused_by_its_name(case):
 def test_the_curriculum_and_alignment_follow_each_other():
     config = noa_cases.CONFIG
     assert [config.horizon(update) for update in range(config.updates)] == [1] * 6 + [3] * 6
+    assert config.validations == [2, 4, 6, 8, 10, 12]
+    assert replace(config, validate_every=5).validations == [5, 8, 10, 12]
+
+
+def test_the_rate_warms_up_falls_to_zero_and_starts_again_for_alignment():
+    config = noa_cases.CONFIG
+    rates = [config.rate(update) for update in range(config.updates)]
+    cosine = 3e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
+    np.testing.assert_allclose(rates[:2], cosine[:2] * [1 / 3, 2 / 3])
+    np.testing.assert_allclose(rates[2:8], cosine[2:])
+    np.testing.assert_allclose(rates[8:], [1e-3, 7.5e-4, 5e-4, 2.5e-4])
+
+
+def test_alignment_sees_every_second_of_its_updates():
+    config = noa_cases.CONFIG
     assert [u for u in range(config.updates) if config.aligns(u)] == [8, 10]

@@ -79,9 +79,30 @@ def test_the_agent_ends_with_its_best_weights(data, finished):
     assert scores["val_error"] == best
 
 
+@pytest.mark.parametrize(("tolerance", "expected"), [(0.0, 8), (0.05, 12), (0.5, 14)])
+def test_alignment_may_raise_the_error_by_the_tolerance(tolerance, expected):
+    """Errors of the curriculum, up to update 8, then of alignment."""
+    alignment = replace(noa_cases.ALIGNMENT, tolerance=tolerance)
+    config = replace(noa_cases.CONFIG, alignment=alignment)
+    errors = {2: 0.9, 4: 0.4, 6: 0.41, 8: 0.39, 10: 0.4, 12: 0.4, 14: 0.5}
+    history = [{"update": float(u), "val_error": error} for u, error in errors.items()]
+    assert training.chosen(history, config)["update"] == expected
+
+
 def test_alignment_comes_after_the_curriculum(finished):
     seen = ["latent_loss" in record for record in finished[1]]
     assert seen == [False] * 4 + [True] * 2
+
+
+def test_codes_lead_where_they_are_told_to(data, executor):
+    """Up to the first update of alignment both are the same; then L_vq moves the weights."""
+    history = {}
+    for objective in ("mse", "vq"):
+        agent = noa_cases.agent(objective=objective)
+        history[objective] = list(training.fit(agent, data, noa_cases.SEED, executor, None))
+    assert history["mse"][:4] == history["vq"][:4]
+    assert history["mse"][4]["code_loss"] == history["vq"][4]["code_loss"]
+    assert history["mse"][4]["val_error"] != history["vq"][4]["val_error"]
 
 
 def test_learning_lowers_the_supervised_loss(data, executor):

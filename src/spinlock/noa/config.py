@@ -1,5 +1,6 @@
 """What an experiment may change about the agent; section `train_noa` of params.yaml."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -55,13 +56,16 @@ class Phase:
 class Alignment:
     """Losses in the space of behavioural tokens, on whole rollouts, after the curriculum."""
 
-    updates: Count  # optimizer steps that follow the curriculum, at its last horizon
+    updates: Count  # optimizer steps that follow the curriculum
+    learning_rate: Positive  # of the first of them; falls linearly to zero
+    horizon: Size  # steps of their windows
     every: Size  # one of so many of them sees the alignment losses
     batch_size: Size  # operators rolled out for it
     gradient_steps: Size  # last steps of the rollout that the gradient passes through
     latent_weight: Weight  # λ₁, of L_latent
     commitment_weight: Weight  # λ₂, of L_commit
     commit_to: Literal["nearest", "target"]  # codes: the nearest, or those of the target
+    tolerance: Weight  # largest rise of the validation error that is accepted, as a share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -82,7 +86,8 @@ class Config:
     gradient_steps: Size  # the gradient is cut after so many steps of a window
     initial_share: Share  # of windows that start at u0; the others start anywhere
     noise_injection: Weight  # noise added to a window's first field, in units of its first step
-    learning_rate: Positive  # peak; linear warm-up, then half a cosine to zero
+    objective: Literal["mse", "vq"]  # L_traj leads, or L_vq + L_traj / 2 after the curriculum
+    learning_rate: Positive  # peak of the curriculum: linear warm-up, then half a cosine to zero
     warmup: Count  # updates
     weight_decay: Weight
     clip: Positive  # largest norm of the gradient
@@ -98,20 +103,27 @@ class Config:
                 raise ValueError(
                     f"{name}: allowed a multiple of microbatches = {self.microbatches}, got {size}"
                 )
-        if self.warmup >= self.updates:
+        if self.warmup >= self.lessons:
             raise ValueError(
-                f"warmup: allowed fewer than the {self.updates} updates, got {self.warmup}"
+                f"warmup: allowed fewer than the {self.lessons} updates of the curriculum, "
+                f"got {self.warmup}"
             )
+
+    @property
+    def lessons(self) -> int:
+        """Optimizer steps of the curriculum."""
+        return sum(phase.updates for phase in self.curriculum)
 
     @property
     def updates(self) -> int:
         """Optimizer steps in all."""
-        return sum(phase.updates for phase in self.curriculum) + self.alignment.updates
+        return self.lessons + self.alignment.updates
 
     @property
-    def num_intervals(self) -> int:
-        """Validations."""
-        return -(-self.updates // self.validate_every)
+    def validations(self) -> list[int]:
+        """Updates after which the agent is validated: every so many, at the ends of both parts."""
+        regular = range(self.validate_every, self.updates, self.validate_every)
+        return sorted({*regular, self.lessons, self.updates})
 
     def horizon(self, update: int) -> int:
         """Steps of the windows of an update, counted from 0."""
@@ -119,9 +131,17 @@ class Config:
             if update < phase.updates:
                 return phase.horizon
             update -= phase.updates
-        return self.curriculum[-1].horizon
+        return self.alignment.horizon
 
     def aligns(self, update: int) -> bool:
         """Whether an update, counted from 0, sees the alignment losses."""
-        after = update - (self.updates - self.alignment.updates)
+        after = update - self.lessons
         return after >= 0 and after % self.alignment.every == 0
+
+    def rate(self, update: int) -> float:
+        """Learning rate of an update, counted from 0."""
+        if update >= self.lessons:
+            left = (self.updates - update) / self.alignment.updates
+            return self.alignment.learning_rate * left
+        warm = min(1.0, (update + 1) / (self.warmup + 1))
+        return self.learning_rate * warm * (1 + math.cos(math.pi * update / self.lessons)) / 2

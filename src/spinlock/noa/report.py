@@ -12,7 +12,7 @@ from spinlock.noa.conditioning import Columns
 from spinlock.noa.config import Config
 from spinlock.noa.losses import Space
 from spinlock.noa.model import Agent, initialized
-from spinlock.noa.training import MASKED, Data
+from spinlock.noa.training import MASKED, Data, chosen
 from spinlock.noa.windows import Windows
 from spinlock.operators import cnn
 from spinlock.operators.u_afno import check_grid
@@ -84,11 +84,11 @@ def metrics(
     `val_loss` is L_traj on validation operators over the curriculum's last horizon;
     `masked_predictions` counts the predictions beyond the bound that alignment left out.
     """
-    best = min(history, key=lambda record: record["val_error"])
+    best = chosen(history, agent.config)
     found: dict[str, float | int | None] = {
         f"noa/{name}": value for name, value in best.items() if name.startswith("val_")
     }
-    for name in ("trajectory_loss", "latent_loss", "commitment_loss"):
+    for name in ("trajectory_loss", "latent_loss", "commitment_loss", "code_loss"):
         values = [record[name] for record in history if name in record]
         found[f"noa/{name}"] = values[-1] if values else None
     masked = sum(record[MASKED] for record in history if MASKED in record)
@@ -120,10 +120,10 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
             "train_noa.backbone.dilations: before the first stride the agent must see at least "
             f"the {seen} cells that an operator sees, got {shape.receptive_field}"
         )
-    longest = max(phase.horizon for phase in config.curriculum)
+    longest = max(config.alignment.horizon, *(phase.horizon for phase in config.curriculum))
     if longest > index.steps:
         raise Refusal(
-            f"train_noa.curriculum: horizon: allowed up to {index.steps}, the steps of the "
+            f"train_noa: horizon: allowed up to {index.steps}, the steps of the "
             f"rollouts, got {longest}"
         )
     if config.extra_operators and config.extra_steps > index.steps:
