@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+import agent
 import features
 import rollouts
 from clock import timed
@@ -34,6 +35,7 @@ def main() -> None:
         **rollouts.measure(config),
         **features.measure(many, config),
         **tokenizer(),
+        **agent.measure(),
     }
     rounded = {name: artifacts.rounded(value, 3) for name, value in measured.items()}
     artifacts.write_json(FOLDER / "results.json", {"machine": machine(), "results": rounded})

@@ -195,7 +195,8 @@ def test_dashboards_are_drawn(evaluation, report):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
     figures = dashboards.draw(evaluation, report, curves)
-    assert sorted(figures) == ["agent.png", "engineering.png", "semantic.png"]
+    expected = ["agent.png", "agent_failures.png", "engineering.png", "semantic.png"]
+    assert sorted(figures) == expected
 
 
 def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path):

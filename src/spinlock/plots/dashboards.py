@@ -9,10 +9,11 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves
+from spinlock.evaluation.failures import Failures, find
 from spinlock.evaluation.report import ALL, Evaluation, Report
 from spinlock.evaluation.scorecard import Row
 from spinlock.evaluation.vocabulary import Vocabulary
-from spinlock.plots import agent, engineering, semantic
+from spinlock.plots import agent, engineering, failures, semantic
 from spinlock.plots.agent import ErrorCurve, Strip
 from spinlock.plots.headline import Headline
 from spinlock.refusals import Refusal
@@ -55,6 +56,7 @@ def draw(
         "engineering.png": _engineering(evaluation.sources.tokenizer, report, curves),
         "semantic.png": _semantic(evaluation.sources.tokenizer, report),
         "agent.png": _agent(evaluation, report),
+        "agent_failures.png": failures.dashboard(_failures(evaluation, report)),
     }
 
 
@@ -151,6 +153,13 @@ def _agent(evaluation: Evaluation, report: Report) -> Figure:
             headlines=_headlines(report, "noa"),
         )
     )
+
+
+def _failures(evaluation: Evaluation, report: Report) -> Failures:
+    """Of the test operators."""
+    emulated = report.emulation
+    places = {p: evaluation.places(emulated, "test", p) for p in evaluation.policies}
+    return find(evaluation.sources, emulated, places)
 
 
 def _line(rows: list[dict[str, object]], predictor: str) -> ErrorCurve:
