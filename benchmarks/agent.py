@@ -78,7 +78,7 @@ def _case(config: Config) -> Case:
     operators, folder = table.read("data/operators.h5"), Path("data/rollouts")
     some = operators.take(operators.rows("train")[:OPERATORS])
     agent = _agent(config, some)
-    held = windows.collect(some, agent.told(some), rollouts(some, folder), config.normalize)
+    held = windows.collect(some, agent.told(some), rollouts(some, folder), config.normalize, 0)
     return Case(
         agent=agent, operators=some, windows=held, index=open_rollouts(folder), config=config
     )

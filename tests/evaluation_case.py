@@ -46,7 +46,7 @@ class Agent(nn.Module):
         super().__init__()
         self.predict = predict
         self.weight = nn.Parameter(torch.zeros(CHANNELS, CHANNELS, 1, 1))
-        self.neutral = torch.zeros(1)
+        self.neutral, self.context_steps = torch.zeros(1), 0
 
     def told(self, theta: Operators) -> Tensor:
         return torch.arange(len(theta))[:, None].float()
@@ -56,6 +56,7 @@ class Agent(nn.Module):
         theta: Operators,
         u0: Tensor,
         steps: int,
+        context: Tensor | None = None,
         *,
         age: int = 0,
         told: Tensor | None = None,
@@ -63,7 +64,9 @@ class Agent(nn.Module):
         unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
         return self.predict(theta, unmoved, steps)
 
-    def step_map(self, operators: Operators, age: int) -> Callable[[Tensor], Tensor]:
+    def step_map(
+        self, operators: Operators, age: int, context: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         return lambda u: self.rollout(operators, u, 1)[:, 0]
 
 

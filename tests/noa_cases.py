@@ -42,6 +42,7 @@ CONFIG = Config(
     backbone=BACKBONE,
     integrator="policy",
     certainty=True,
+    context_steps=0,
     normalize="displacement",
     precision="float32",
     batch_size=8,
@@ -63,7 +64,7 @@ CONFIG = Config(
 )
 
 
-def data(folder: Path) -> Data:
+def data(folder: Path, context_steps: int = 0) -> Data:
     """The training and validation operators of a small run, and its tokenizer."""
     sources = evaluation_case.sources(folder)
     operators = sources.operators
@@ -75,6 +76,7 @@ def data(folder: Path) -> Data:
             conditioning.standardized(some, columns),
             (sources.index.read(some, row) for row in range(len(some))),
             CONFIG.normalize,
+            context_steps,
         )
         for some in (train, validation)
     ]

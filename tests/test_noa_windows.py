@@ -15,7 +15,7 @@ from spinlock.rollout.engine import Rollout
 COUNT, REALIZATIONS, STEPS = 3, 2, 6
 
 
-def collected(diverged=None, normalize="increment") -> windows.Windows:
+def collected(diverged=None, normalize="increment", context_steps=0) -> windows.Windows:
     """Operator n, realization r, step t holds the number 100 n + 10 r + t everywhere."""
     at = torch.zeros(COUNT, REALIZATIONS, dtype=torch.int64)
     for place, step in (diverged or {}).items():
@@ -33,7 +33,7 @@ def collected(diverged=None, normalize="increment") -> windows.Windows:
         u0 = torch.full((1, 2, 2), 100.0 * n)
         rollouts.append(Rollout(operator=n, u0=u0, u=u, diverged_at=at[n]))
     operators = evaluation_case.table().take(slice(COUNT))
-    return windows.collect(operators, torch.zeros(COUNT, 1), rollouts, normalize)
+    return windows.collect(operators, torch.zeros(COUNT, 1), rollouts, normalize, context_steps)
 
 
 def test_frame_zero_is_the_initial_condition_of_every_realization():
@@ -69,6 +69,19 @@ def test_nothing_changes_costs_one_after_every_number_of_steps():
     unit = windows.unit(u, "displacement")
     errors = torch.stack([(u[:, :-t:8] - u[:, t::8]).square().mean() for t in range(1, 65)])
     torch.testing.assert_close(errors / unit, torch.ones(64))
+
+
+def test_windows_start_after_the_context_which_is_the_beginning_of_their_own_rollout():
+    found = collected({(0, 0): 3}, context_steps=2)
+    batch = windows.draw([found], 200, 2, 0.3, stream(0, "test"))
+    start, seen = batch.start[:, 0, 0, 0] % 100, batch.context[..., 0, 0, 0]
+    assert seen.shape == (200, 3)
+    assert set((start % 10).tolist()) == {2.0, 3.0, 4.0}
+    rollout = batch.target[:, -1, 0, 0, 0] // 10
+    assert torch.equal(seen[:, -1] // 10, rollout)
+    assert torch.equal(seen[:, -1] % 10, torch.full((200,), 2.0))
+    assert (seen[:, 0] % 100 == 0).all()
+    assert batch.split(2)[1].context.shape == (100, 3, 1, 2, 2)
 
 
 def test_windows_come_from_all_sets_that_are_long_enough():
@@ -132,4 +145,4 @@ def test_parts_put_together_are_the_batch():
 def test_an_empty_split_is_refused():
     nobody = evaluation_case.table().take([])
     with pytest.raises(Refusal, match="a split is empty"):
-        windows.collect(nobody, torch.zeros(0, 1), [], "increment")
+        windows.collect(nobody, torch.zeros(0, 1), [], "increment", 0)

@@ -113,7 +113,7 @@ def metrics(
     for name, median, mean in zip(headline, medians, means, strict=True):
         result |= {name: median.value, f"{name}_mean": mean.value}
         result |= {f"{name}_low": median.low, f"{name}_high": median.high}
-    for predictor in PREDICTORS[1:]:
+    for predictor in (name for name in found if name != "agent"):
         others = _headline(found[predictor], config)
         centre, _ = centres(np.stack(list(others.values()), axis=1), "median", how)
         result |= {f"{name}_{predictor}": m for name, m in zip(others, _plain(centre), strict=True)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -57,27 +58,25 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     operators = judge.operators.take(list(rows))
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
-    steps = judge.index.steps
-    predicted = judge.agent.rollout(operators, u0, steps)
-    own = {"agent": predicted} | {
-        name: judge.agent.rollout(operators, u0, steps, told=columns[list(rows)])
-        for name, columns in judge.told.items()
-    }
+    seen = _context(truths, judge.agent.context_steps)
+    told = {name: columns[list(rows)] for name, columns in judge.told.items()}
+    own = _rollouts(judge, operators, u0, seen, told)
+    predicted = own["agent"]
     found = [
         _score(judge, operators, row, truth)
-        | _scored({name: u[row] for name, u in own.items()}, truth, judge.index.bound)
+        | _scored(judge, {name: u[row] for name, u in own.items()}, truth)
         for row, truth in enumerate(truths)
     ]
-    steady = u0[:, None].expand(-1, steps, -1, -1, -1)
-    shown = [step - 1 for step in judge.shown_steps]
+    steps, shown = judge.index.steps, [step - 1 for step in judge.shown_steps]
+    age = steps - judge.agent.context_steps - 1
     predictions = {
-        "agent": (predicted, judge.agent.step_map(operators, steps - 1)),
-        "persistence": (steady, _stay),
+        "agent": (predicted, judge.agent.step_map(operators, age, seen)),
+        "persistence": (u0[:, None].expand(-1, steps, -1, -1, -1), _stay),
     }
     return Emulation(
         rows=np.asarray(rows),
         steps=judge.shown_steps,
-        curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
+        curves={name: scores.stack([f[name] for f in found]) for name in found[0]},
         tokens={
             name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner, step)).numpy()
             for name, (u, step) in predictions.items()
@@ -85,6 +84,39 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
         truth=torch.stack([t.u[0, shown, SHOWN_CHANNEL] for t in truths]).numpy(),
         predicted=predicted[:, shown, SHOWN_CHANNEL].numpy(),
     )
+
+
+def _context(truths: Sequence[Rollout], count: int) -> Float[Tensor, "n k C H W"] | None:
+    """u_0 … u_c of realization 0, if the agent asks for them."""
+    if not count:
+        return None
+    return torch.stack([torch.cat([truth.u0[None], truth.u[0, :count]]) for truth in truths])
+
+
+def _rollouts(
+    judge: Judge,
+    operators: Operators,
+    u0: Float[Tensor, "n C H W"],
+    context: Float[Tensor, "n k C H W"] | None,
+    told: Mapping[str, Float[Tensor, "n P"]],
+) -> dict[str, Float[Tensor, "n T C H W"]]:
+    """Rollouts of the agent and of its ablations: with another θ, or another operator's context.
+
+    With a context they start at u_c; the frames before, which it has seen, are the truth.
+    """
+    steps = judge.index.steps
+    if context is None:
+        ablated = {n: judge.agent.rollout(operators, u0, steps, told=c) for n, c in told.items()}
+        return {"agent": judge.agent.rollout(operators, u0, steps), **ablated}
+    start, seen = context[:, -1], context[:, 1:]
+    rest = steps - seen.shape[1]
+    roll = partial(judge.agent.rollout, operators, start, rest)
+    found = {
+        "agent": roll(context),
+        "shuffled_context": roll(context.roll(1, 0)),
+        **{name: roll(context, told=columns) for name, columns in told.items()},
+    }
+    return {name: torch.cat([seen, u], 1) for name, u in found.items()}
 
 
 def _stay(u: Tensor) -> Tensor:
@@ -101,14 +133,17 @@ def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict
         "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
     }
     return {
-        **_scored(predictions, truth, bound),
+        **_scored(judge, predictions, truth),
         "stencil": scores.linear_stencil(truth.u0, truth.u[0], bound),
         "noise_floor": scores.noise_floor(truth.u, bound),
     }
 
 
-def _scored(predictions: Mapping[str, Tensor], truth: Rollout, bound: float) -> dict[str, Curves]:
-    return {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
+def _scored(judge: Judge, predictions: Mapping[str, Tensor], truth: Rollout) -> dict[str, Curves]:
+    """Scores after the context; the frames that the agent has seen have none."""
+    unseen = truth.u[0].clone()
+    unseen[: judge.agent.context_steps] = torch.nan
+    return {name: scores.curves(u, unseen, judge.index.bound) for name, u in predictions.items()}
 
 
 def join(parts: Sequence[Emulation]) -> Emulation:

@@ -75,6 +75,7 @@ class Config:
     backbone: Backbone
     integrator: Literal["policy", "direct"]  # emulate O(u) inside the policy, or the next field
     certainty: bool  # whether the pattern of f fades with θ and age; see `certainty`
+    context_steps: Count  # c: first transitions of a rollout, shown to the agent; it starts at u_c
     normalize: Normalize  # squared errors by the mean square of which; see `windows.unit`
     precision: Literal["float32", "bfloat16"]  # inside the backbone; fields are float32
     batch_size: Size  # windows an update

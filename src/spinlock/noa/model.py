@@ -14,8 +14,10 @@ from spinlock.noa import conditioning
 from spinlock.noa.certainty import Certainty
 from spinlock.noa.conditioning import Columns, ThetaEmbedding
 from spinlock.noa.config import Config
+from spinlock.noa.context import ContextEncoder
 from spinlock.noa.windows import coefficients
 from spinlock.operators.u_afno import UAFNO, Shape
+from spinlock.refusals import Refusal
 from spinlock.rollout import policies
 from spinlock.sampling.table import Operators
 
@@ -50,6 +52,8 @@ class Agent(nn.Module):
         self.register_buffer("neutral", columns.neutral)
         self.embedding = ThetaEmbedding(len(columns.names), config.backbone.embedding_dim)
         self.backbone = UAFNO(_shape(config, channels))
+        if config.context_steps:
+            self.context = ContextEncoder(channels, config.backbone.embedding_dim)
         if config.certainty:
             self.certainty = Certainty(config.backbone.embedding_dim, channels)
 
@@ -68,48 +72,65 @@ class Agent(nn.Module):
         theta: Operators,
         u0: Float[Tensor, "n C H W"],
         steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
         *,
         age: int = 0,
         told: Float[Tensor, "n P"] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
-        """Predict u_1 … u_T of some operators from their initial conditions.
+        """Predict the T fields that follow u0.
 
         Args:
             theta: the operators, of which it reads nothing but θ and the basis coefficients.
-            u0: their initial conditions.
+            u0: a field of each to start from.
             steps: T.
+            context: u_0 … u_c of a trajectory of each, if the agent was trained with
+                `context_steps` c > 0, and only then.
             age: steps that u0 itself has been predicted for; 0 for a true field.
             told: what the network sees in place of θ, for ablations; None: `told(theta)`.
 
         Raises:
-            Refusal: the operators have other columns of θ than the agent was trained with, or the
-                encoder levels do not divide the grid.
+            Refusal: the operators have other columns of θ than the agent was trained with, the
+                context is of another length, or the encoder levels do not divide the grid.
         """
-        columns = self.told(theta)
+        self._check_context(context)
         with torch.no_grad():
             return self.unroll(
-                columns if told is None else told,
+                self.told(theta) if told is None else told,
                 coefficients(theta),
                 u0,
                 steps=steps,
                 gradient_steps=steps,
+                context=context,
                 age=age,
             )
+
+    def _check_context(self, context: Float[Tensor, "n k C H W"] | None) -> None:
+        found = 0 if context is None else context.shape[1] - 1
+        if found != self.context_steps:
+            raise Refusal(
+                f"context: the agent was trained with {self.context_steps} transitions, got {found}"
+            )
+
+    @property
+    def context_steps(self) -> int:
+        """c, transitions that `rollout` asks for."""
+        return self.config.context_steps
 
     def told(self, theta: Operators) -> Float[Tensor, "n P"]:
         """The standardized columns of some operators, which the network sees."""
         return conditioning.standardized(theta, self.columns)
 
     def step_map(
-        self, operators: Operators, age: int
+        self, operators: Operators, age: int, context: Float[Tensor, "n k C H W"] | None = None
     ) -> Callable[[Float[Tensor, "n C H W"]], Float[Tensor, "n C H W"]]:
         """One step of some operators, all of them together, without gradient.
 
         Args:
             operators: which.
             age: steps that the fields have been predicted for.
+            context: as in `rollout`.
         """
-        return lambda u: self.rollout(operators, u, 1, age=age)[:, 0]
+        return lambda u: self.rollout(operators, u, 1, context, age=age)[:, 0]
 
     def unroll(
         self,
@@ -119,6 +140,7 @@ class Agent(nn.Module):
         *,
         steps: int,
         gradient_steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
         age: int = 0,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "n T C H W"]:
@@ -131,11 +153,14 @@ class Agent(nn.Module):
             steps: T.
             gradient_steps: the field is detached after every so many steps (truncated
                 back-propagation through time), counted from the last one back.
+            context: u_0 … u_c of a trajectory of each, if c > 0.
             age: steps since u0 was a true field; it matters to `certainty` alone.
             generator: source of dropout; none, no dropout.
         """
         dtype = PRECISIONS[self.config.precision]
         embedding = self.embedding(theta)
+        if context is not None:
+            embedding = embedding + self.context(context, coefficients)
         conditioned = self.backbone.condition(embedding)
         fading = self.certainty.coefficients(embedding) if self.config.certainty else None
         weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}

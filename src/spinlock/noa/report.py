@@ -51,6 +51,7 @@ def prepare(
             conditioning.standardized(some, columns),
             rollouts(some, paths[1], workers=workers),
             config.normalize,
+            config.context_steps,
         )
         for some in (train, validation)
     ]
@@ -68,6 +69,7 @@ def _extra(path: Path, config: Config, columns: Columns, index: Index, workers: 
         conditioning.standardized(some, columns),
         extra.rollouts(some, index, config.extra_steps, config.extra_realizations, workers),
         config.normalize,
+        config.context_steps,
     )
     runtime.note(
         f"train-noa: {len(some)} extra operators, {config.extra_steps} steps each, replayed in "
@@ -121,10 +123,10 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
             f"the {seen} cells that an operator sees, got {shape.receptive_field}"
         )
     longest = max(config.alignment.horizon, *(phase.horizon for phase in config.curriculum))
-    if longest > index.steps:
+    if config.context_steps + longest > index.steps:
         raise Refusal(
-            f"train_noa: horizon: allowed up to {index.steps}, the steps of the "
-            f"rollouts, got {longest}"
+            f"train_noa: horizon: allowed up to {index.steps - config.context_steps}, the steps of "
+            f"the rollouts after the context, got {longest}"
         )
     if config.extra_operators and config.extra_steps > index.steps:
         raise Refusal(

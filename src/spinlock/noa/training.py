@@ -44,6 +44,11 @@ class Data:
         """All to learn from."""
         return [self.train] if self.extra is None else [self.train, self.extra]
 
+    @property
+    def whole(self) -> int:
+        """Steps that the agent predicts of a whole rollout: T − c."""
+        return self.train.steps - self.train.context_steps
+
 
 def fit(
     agent: Agent, data: Data, seed: int, executor: Executor, folder: Path | None
@@ -128,9 +133,7 @@ class _Run:
         ]
         if config.aligns(self.update):
             rng = stream(self.seed, "noa/alignment", step=self.update)
-            whole = draw(
-                [self.data.train], config.alignment.batch_size, self.data.train.steps, 1.0, rng
-            )
+            whole = draw([self.data.train], config.alignment.batch_size, self.data.whole, 1.0, rng)
             parts += [
                 partial(aligned, self.agent, part, self.data.space, 1 / count)
                 for part in whole.split(count)
@@ -147,7 +150,7 @@ class _Run:
     def _validate(self) -> Record:
         horizon = self.config.curriculum[-1].horizon
         windows = self.data.validation
-        steps = min(windows.steps, max(horizon, SELECTION_STEPS))
+        steps = min(self.data.whole, max(horizon, SELECTION_STEPS))
         return validation.scores(self.agent, windows, horizon, steps, self.executor)
 
     def state(self) -> dict[str, object]:
@@ -201,6 +204,7 @@ def supervised(
         start,
         steps=batch.target.shape[1],
         gradient_steps=agent.config.gradient_steps,
+        context=batch.context,
         generator=generator,
     )
     each = losses.trajectory(predicted, batch.target, batch.scale)
@@ -218,8 +222,15 @@ def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Te
     `gradient_steps` of the rollout only.
     """
     config = agent.config.alignment
-    predicted = _late_gradient(agent, batch, config.gradient_steps)
-    found = losses.alignment(predicted, batch.target, batch.start, space)
+    predicted, target, u0 = (
+        _late_gradient(agent, batch, config.gradient_steps),
+        batch.target,
+        batch.start,
+    )
+    if batch.context is not None:  # features are those of rollouts from their beginning
+        u0, seen = batch.context[:, 0], batch.context[:, 1:]
+        predicted, target = torch.cat([seen, predicted], 1), torch.cat([seen, target], 1)
+    found = losses.alignment(predicted, target, u0, space)
     loss = config.latent_weight * found.latent + config.commitment_weight * found.commitment
     if agent.config.objective == "vq":
         loss = loss + found.code
@@ -235,14 +246,14 @@ def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Te
 def _late_gradient(agent: Agent, batch: Batch, last: int) -> Float[Tensor, "n T C H W"]:
     """Whole rollouts whose gradient passes through the last steps only."""
     first = max(0, batch.target.shape[1] - last)
-    theta, policy, u = batch.theta, batch.coefficients, batch.start
-    frames = []
+    unroll = partial(agent.unroll, batch.theta, batch.coefficients, context=batch.context)
+    u, frames = batch.start, []
     if first:
         with torch.no_grad():
-            frames.append(agent.unroll(theta, policy, u, steps=first, gradient_steps=first))
+            frames.append(unroll(u, steps=first, gradient_steps=first))
         u = frames[0][:, -1]
     rest = batch.target.shape[1] - first
-    frames.append(agent.unroll(theta, policy, u, steps=rest, gradient_steps=rest, age=first))
+    frames.append(unroll(u, steps=rest, gradient_steps=rest, age=first))
     return torch.cat(frames, 1)
 
 

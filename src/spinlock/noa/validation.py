@@ -31,7 +31,7 @@ def vrmse(
 def scores(
     agent: Agent, windows: Windows, horizon: int, steps: int, executor: Executor
 ) -> dict[str, float]:
-    """Rollout errors from u0, realization 0.
+    """Rollout errors from u0, or from u_c after the context, realization 0.
 
     Args:
         agent: as it stands.
@@ -48,9 +48,10 @@ def scores(
     Raises:
         Refusal: there is no operator to judge by.
     """
-    whole = torch.from_numpy(windows.lengths[:, REALIZATION] >= steps).nonzero()[:, 0]
+    last = steps + windows.context_steps
+    whole = torch.from_numpy(windows.lengths[:, REALIZATION] >= last).nonzero()[:, 0]
     if not len(whole):
-        raise Refusal(f"train_noa: no validation operator stays bounded for {steps} steps")
+        raise Refusal(f"train_noa: no validation operator stays bounded for {last} steps")
     found = executor.map(
         lambda rows: _errors(agent, windows, rows, horizon, steps), whole.split(CHUNK)
     )
@@ -75,10 +76,16 @@ def _errors(
     agent: Agent, windows: Windows, rows: Tensor, horizon: int, steps: int
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n steps"]]:
     """Supervised loss and VRMSE of some operators."""
-    batch = take([(windows, int(row), REALIZATION, 0) for row in rows], steps)
+    first = windows.context_steps
+    batch = take([(windows, int(row), REALIZATION, first) for row in rows], steps)
     predicted = agent.unroll(
-        batch.theta, batch.coefficients, batch.start, steps=steps, gradient_steps=steps
+        batch.theta,
+        batch.coefficients,
+        batch.start,
+        steps=steps,
+        gradient_steps=steps,
+        context=batch.context,
     )
-    first = slice(None), slice(horizon)
-    loss = losses.trajectory(predicted[first], batch.target[first], batch.scale[first])
+    near = slice(None), slice(horizon)
+    loss = losses.trajectory(predicted[near], batch.target[near], batch.scale[near])
     return loss, vrmse(predicted, batch.target)

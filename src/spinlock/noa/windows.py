@@ -31,6 +31,7 @@ class Windows:
     fields: Float[Tensor, "N R frames C H W"]  # u_0 … u_T
     lengths: Int[np.ndarray, "N R"]  # steps before divergence; T if there is none
     scale: Float[Tensor, "N T"]  # unit of squared errors, by steps since a window's start
+    context_steps: int  # c: windows start at u_c or later
 
     @property
     def steps(self) -> int:
@@ -51,6 +52,7 @@ class Batch:
     start: Float[Tensor, "n C H W"]
     target: Float[Tensor, "n h C H W"]
     scale: Float[Tensor, "n h"]
+    context: Float[Tensor, "n k C H W"] | None  # u_0 … u_c of their rollouts; none if c is 0
 
     def split(self, parts: int) -> list["Batch"]:
         """Equal parts, in order."""
@@ -65,6 +67,7 @@ class Batch:
             start=self.start[rows],
             target=self.target[rows],
             scale=self.scale[rows],
+            context=None if self.context is None else self.context[rows],
         )
 
 
@@ -78,6 +81,7 @@ def collect(
     theta: Float[Tensor, "N P"],
     rollouts: Iterable[Rollout],
     normalize: Normalize,
+    context_steps: int,
 ) -> Windows:
     """Read rollouts into memory.
 
@@ -86,6 +90,7 @@ def collect(
         theta: their standardized columns.
         rollouts: one for each operator, in their order.
         normalize: what squared errors are measured in; see `unit`.
+        context_steps: c.
 
     Raises:
         Refusal: there are none.
@@ -108,6 +113,7 @@ def collect(
         fields=fields,
         lengths=np.stack(lengths),
         scale=torch.stack([unit(u, normalize) for u in fields]),
+        context_steps=context_steps,
     )
 
 
@@ -121,13 +127,13 @@ def draw(
             steps, and sets that are shorter, are left out.
         size: windows.
         horizon: their steps h.
-        initial_share: probability that a window starts at u0.
+        initial_share: probability that a window starts at u_c.
         rng: source of all three.
 
     Raises:
         Refusal: no rollout is as long as the horizon.
     """
-    usable = [windows.lengths >= horizon for windows in sets]
+    usable = [windows.lengths >= horizon + windows.context_steps for windows in sets]
     rows = [(which, row) for which, own in enumerate(usable) for row in np.flatnonzero(own.any(1))]
     if not rows:
         raise Refusal(f"train_noa.curriculum: no rollout has {horizon} steps before it diverges")
@@ -135,8 +141,10 @@ def draw(
     for index in rng.integers(len(rows), size=size):
         which, row = rows[index]
         realization = rng.choice(np.flatnonzero(usable[which][row]))
-        first = int(rng.integers(sets[which].lengths[row, realization] - horizon + 1))
-        first = 0 if rng.random() < initial_share else first
+        earliest = sets[which].context_steps
+        latest = sets[which].lengths[row, realization] - horizon
+        first = int(rng.integers(earliest, latest + 1))
+        first = earliest if rng.random() < initial_share else first
         places.append((sets[which], row, realization, first))
     return take(places, horizon)
 
@@ -144,6 +152,7 @@ def draw(
 def take(places: Sequence[tuple[Windows, int, int, int]], horizon: int) -> Batch:
     """The windows at some places: set, row, realization, first frame."""
     frames = torch.stack([own.fields[n, r, t : t + horizon + 1] for own, n, r, t in places])
+    seen = [own.fields[n, r, : own.context_steps + 1] for own, n, r, _ in places]
     return Batch(
         ids=np.array([own.ids[n] for own, n, _, _ in places]),
         theta=torch.stack([own.theta[n] for own, n, _, _ in places]),
@@ -151,6 +160,7 @@ def take(places: Sequence[tuple[Windows, int, int, int]], horizon: int) -> Batch
         start=frames[:, 0],
         target=frames[:, 1:],
         scale=torch.stack([own.scale[n, :horizon] for own, n, _, _ in places]),
+        context=torch.stack(seen) if len(seen[0]) > 1 else None,
     )
 
 
