@@ -12,6 +12,7 @@ from spinlock.evaluation import (
     codespace,
     cost,
     emulation,
+    ensembles,
     identity,
     scorecard,
     symbols,
@@ -70,6 +71,7 @@ class Evaluation:
             **self._tokenizer(described),
             **self._agent(emulated),
             **self._symbols(emulated, described.isolated),
+            **self._ensembles(),
             **self._cost(),
         }
         rows = scorecard.scorecard(metrics, self.config.headline_steps, self.policies)
@@ -179,6 +181,27 @@ class Evaluation:
             found = symbols.metrics(predicted, real, isolated, self.how)
             found |= codespace.metrics(space, symbols.beside(predicted, real), real[0], self.how)
             metrics |= _under(f"{prefix}noa/", found)
+        return metrics
+
+    def _ensembles(self) -> Metrics:
+        """Of the first operators of the test and of the validation split."""
+        operators, config = self.sources.operators, self.config
+        agent, index, members = self.sources.agent, self.sources.index, config.ensemble_members
+        metrics: Metrics = {}
+        for prefix in ("", "val/"):
+            rows = operators.rows(self.groups[prefix])[: config.num_ensemble_operators].tolist()
+            scored = emulation.in_batches(
+                lambda one: ensembles.score(
+                    agent, operators.take(one), index.read(operators, one[0]), members
+                ),
+                rows,
+                1,
+                self.workers,
+            )
+            found = list(runtime.progress(scored, len(rows), "ensembles"))
+            metrics |= _under(
+                f"{prefix}noa/", ensembles.metrics(found, config.headline_steps, self.how)
+            )
         return metrics
 
     def _cost(self) -> Metrics:

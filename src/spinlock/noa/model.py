@@ -143,6 +143,7 @@ class Agent(nn.Module):
         context: Float[Tensor, "n k C H W"] | None = None,
         age: int = 0,
         generator: torch.Generator | None = None,
+        disturb: Callable[[Tensor, int], Tensor] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Roll out from u0, with gradient.
 
@@ -156,6 +157,7 @@ class Agent(nn.Module):
             context: u_0 … u_c of a trajectory of each, if c > 0.
             age: steps since u0 was a true field; it matters to `certainty` alone.
             generator: source of dropout; none, no dropout.
+            disturb: (output, step in 1 … T) → output with noise, instead of `certainty`.
         """
         dtype = PRECISIONS[self.config.precision]
         embedding = self.embedding(theta)
@@ -170,7 +172,9 @@ class Agent(nn.Module):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
             output = self.backbone(u.to(dtype), weights, generator).float()
-            if fading is not None:
+            if disturb is not None:
+                output = disturb(output, step + 1)
+            elif fading is not None:
                 output = self.certainty(output, fading, age + step)
             u = policies.advance(u, output, keep, gain)
             frames.append(u)
