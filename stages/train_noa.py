@@ -6,7 +6,7 @@ from pathlib import Path
 
 import curves
 from spinlock import artifacts, params, runtime
-from spinlock.noa import parallel, report, training
+from spinlock.noa import embedding, parallel, report, training
 from spinlock.noa.config import Config
 
 
@@ -23,8 +23,9 @@ def main(*paths: Path) -> str:
         intervals = training.fit(agent, data, seed, executor, folder)
         shown = runtime.progress(intervals, len(config.validations), "train-noa")
         history = curves.log(live, shown, step="update")
+        heads = embedding.add_heads(agent, data, seed, executor)
     agent.save(noa)
-    found = report.metrics(agent, data, history)
+    found = report.metrics(agent, data, history, heads)
     artifacts.write_metrics(metrics, found)
     shutil.rmtree(folder)
     return f"train-noa: validation VRMSE {found['noa/val_error']:.3f} -> {noa}"

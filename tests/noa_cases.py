@@ -6,7 +6,7 @@ from pathlib import Path
 
 import evaluation_case
 from spinlock.noa import conditioning, losses, training, windows
-from spinlock.noa.config import Alignment, Backbone, Config, Phase
+from spinlock.noa.config import Alignment, Backbone, Config, HeadsConfig, Phase
 from spinlock.noa.losses import Space
 from spinlock.noa.model import Agent, initialized
 from spinlock.noa.training import Data, Record
@@ -61,6 +61,7 @@ CONFIG = Config(
     clip=1.0,
     validate_every=2,
     alignment=ALIGNMENT,
+    heads=HeadsConfig(updates=0, width=8, learning_rate=1e-2, weight_decay=0.0),
 )
 
 

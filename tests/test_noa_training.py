@@ -177,7 +177,8 @@ def test_threads_of_the_pool_compute_on_one_core():
 
 def test_metrics_have_every_name_and_the_values_of_the_best_update(data, finished):
     agent, history = finished
-    found = report.metrics(agent, data, history)
+    found = report.metrics(agent, data, history, {"head_r2_summary": 0.5})
+    assert found["noa/head_r2_summary"] == 0.5
     best = min(history, key=lambda record: record["val_error"])
     assert found["noa/val_loss"] == best["val_loss"]
     assert found["noa/best_update"] == best["update"]

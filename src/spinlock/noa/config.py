@@ -69,6 +69,16 @@ class Alignment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class HeadsConfig:
+    """Feature heads, fitted on the finished agent; see `heads`."""
+
+    updates: Count  # on all training rollouts at once; 0: no heads
+    width: Size  # of their hidden layers
+    learning_rate: Positive
+    weight_decay: Weight
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Config:
     """Section `train_noa` of params.yaml."""
 
@@ -94,6 +104,7 @@ class Config:
     clip: Positive  # largest norm of the gradient
     validate_every: Size  # updates
     alignment: Alignment
+    heads: HeadsConfig
 
     def __post_init__(self) -> None:
         for name, size in (

@@ -15,6 +15,7 @@ from spinlock.noa.certainty import Certainty
 from spinlock.noa.conditioning import Columns, ThetaEmbedding
 from spinlock.noa.config import Config
 from spinlock.noa.context import ContextEncoder
+from spinlock.noa.heads import Embeddings, Heads, Inside, pooled
 from spinlock.noa.windows import coefficients
 from spinlock.operators.u_afno import UAFNO, Shape
 from spinlock.refusals import Refusal
@@ -47,6 +48,7 @@ class Agent(nn.Module):
         """
         super().__init__()
         self.config, self.names, self.channels = config, columns.names, channels
+        self.heads: Heads | None = None  # added to the finished agent
         self.register_buffer("theta_mean", columns.mean)
         self.register_buffer("theta_scale", columns.scale)
         self.register_buffer("neutral", columns.neutral)
@@ -116,6 +118,52 @@ class Agent(nn.Module):
         """c, transitions that `rollout` asks for."""
         return self.config.context_steps
 
+    def embeddings(
+        self,
+        theta: Operators,
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
+    ) -> Embeddings:
+        """What the tokenizer's family embeddings of such rollouts will be, by the feature heads.
+
+        Raises:
+            Refusal: the agent has no heads; and as `rollout`.
+        """
+        if self.heads is None:
+            raise Refusal("embeddings: the agent was trained without heads (train_noa.heads)")
+        self._check_context(context)
+        with torch.no_grad():
+            return self.heads(
+                self.inside(self.told(theta), coefficients(theta), u0, steps, context)
+            )
+
+    @torch.no_grad()
+    def inside(
+        self,
+        theta: Float[Tensor, "n P"],
+        coefficients: Float[Tensor, "n 2"],
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        context: Float[Tensor, "n k C H W"] | None,
+    ) -> Inside:
+        """What the network sees on a rollout, in the arguments of `unroll`."""
+        seen: list[dict[str, Tensor]] = []
+        self.unroll(
+            theta,
+            coefficients,
+            u0,
+            steps=steps,
+            gradient_steps=steps,
+            context=context,
+            watch=lambda found: seen.append({k: pooled(v.float()) for k, v in found.items()}),
+        )
+        skips = [torch.cat([v for k, v in at.items() if k != "bottleneck"], 1) for at in seen]
+        return Inside(
+            bottleneck=torch.stack([at["bottleneck"] for at in seen], 1),
+            skips=torch.stack(skips, 1),
+        )
+
     def told(self, theta: Operators) -> Float[Tensor, "n P"]:
         """The standardized columns of some operators, which the network sees."""
         return conditioning.standardized(theta, self.columns)
@@ -144,6 +192,7 @@ class Agent(nn.Module):
         age: int = 0,
         generator: torch.Generator | None = None,
         disturb: Callable[[Tensor, int], Tensor] | None = None,
+        watch: Callable[[dict[str, Tensor]], None] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Roll out from u0, with gradient.
 
@@ -158,6 +207,7 @@ class Agent(nn.Module):
             age: steps since u0 was a true field; it matters to `certainty` alone.
             generator: source of dropout; none, no dropout.
             disturb: (output, step in 1 … T) → output with noise, instead of `certainty`.
+            watch: is shown the bottleneck and the skips of every step.
         """
         dtype = PRECISIONS[self.config.precision]
         embedding = self.embedding(theta)
@@ -171,6 +221,8 @@ class Agent(nn.Module):
         for step in range(steps):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
+            if watch is not None:
+                watch(self.backbone.intermediate_features(u.to(dtype), weights, "all"))
             output = self.backbone(u.to(dtype), weights, generator).float()
             if disturb is not None:
                 output = disturb(output, step + 1)
@@ -190,6 +242,7 @@ class Agent(nn.Module):
         # As text, because pickle tells equal strings from identical ones: a loaded agent would
         # be saved with other bytes.
         about = {"config": asdict(self.config), "names": self.names, "channels": self.channels}
+        about["heads"] = None if self.heads is None else [self.heads.inside, self.heads.dims]
         weights = {name: value.clone() for name, value in self.state_dict().items()}
         artifacts.save_checkpoint(path, KIND, {"about": json.dumps(about), "weights": weights})
 
@@ -216,6 +269,9 @@ def load(path: Path | str) -> Agent:
         neutral=weights["neutral"],
     )
     agent = Agent(params.parse("config", about, Config, path), columns, about["channels"])
+    if about["heads"] is not None:
+        inside, dims = about["heads"]
+        agent.heads = Heads(inside, dims, agent.config.heads.width)
     agent.load_state_dict(weights)
     return agent.eval()
 

@@ -79,10 +79,14 @@ def _extra(path: Path, config: Config, columns: Columns, index: Index, workers: 
 
 
 def metrics(
-    agent: Agent, data: Data, history: Sequence[Mapping[str, float]]
+    agent: Agent,
+    data: Data,
+    history: Sequence[Mapping[str, float]],
+    heads: Mapping[str, float],
 ) -> dict[str, float | int | None]:
     """Metrics `noa/…`: validation scores of the best update, training losses as they were last.
 
+    `head_r2_…` are the R² of the feature heads on validation operators.
     `val_loss` is L_traj on validation operators over the curriculum's last horizon;
     `masked_predictions` counts the predictions beyond the bound that alignment left out.
     """
@@ -93,6 +97,7 @@ def metrics(
     for name in ("trajectory_loss", "latent_loss", "commitment_loss", "code_loss"):
         values = [record[name] for record in history if name in record]
         found[f"noa/{name}"] = values[-1] if values else None
+    found |= {f"noa/{name}": value for name, value in heads.items()}
     masked = sum(record[MASKED] for record in history if MASKED in record)
     return found | {
         "noa/masked_predictions": int(masked),
