@@ -5,25 +5,25 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-STEPS = 4  # transitions that it is fitted on; it predicts what follows
+STEPS = 4  # transitions that it is fitted on; what follows is scored
 RIDGE = 1e-6  # added to the normal equations, as a share of their mean diagonal
 SIDE = 3
 
 
 def trajectory(u0: Float[Tensor, "C H W"], u: Float[Tensor, "T C H W"]) -> Float[Tensor, "T C H W"]:
-    r"""$\hat u_{t+1} = b + K * \hat u_t$ from u_4 on, K and b least squares on u_0 … u_4.
+    r"""$\hat u_{t+1} = b + K * \hat u_t$ from u_0 on, K and b least squares on u_0 … u_4.
 
-    K mixes the channels. The first four frames are the truth, which it has seen; whoever scores it
-    leaves them out. Unlike the agent it is given those frames, and it knows nothing of θ.
+    K mixes the channels. It starts where the agent starts, but has seen the first four steps, so
+    whoever scores it leaves them out; it knows nothing of θ.
     """
     seen = torch.cat([u0[None], u[:STEPS]])
     if not seen.isfinite().all():
         return torch.full_like(u, torch.nan)
     kernel, bias = fit(seen[:-1], seen[1:])
-    frames = [*u[:STEPS]]
-    for _ in range(len(u) - len(frames)):
+    frames = [u0]
+    for _ in u:
         frames.append(step(frames[-1][None], kernel, bias)[0])
-    return torch.stack(frames)
+    return torch.stack(frames[1:])
 
 
 def fit(
