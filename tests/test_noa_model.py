@@ -10,6 +10,7 @@ import torch
 import evaluation_case
 import noa_cases
 import operator_cases
+import spinlock
 from spinlock import params
 from spinlock.noa import conditioning, model
 from spinlock.noa.config import Config
@@ -117,6 +118,24 @@ def aged(agent: model.Agent) -> model.Agent:
     with torch.no_grad():
         agent.certainty.linear.weight.normal_(generator=torch.Generator().manual_seed(0))
     return agent
+
+
+def test_a_rollout_commutes_with_translations_by_the_stride():
+    agent, operators = aged(noa_cases.agent()), evaluation_case.table().take([0, 1])
+    stride = 2**noa_cases.BACKBONE.encoder_levels
+    shift = {"shifts": (stride, -2 * stride), "dims": (-2, -1)}
+    moved = agent.rollout(operators, u0(2).roll(**shift), 3)
+    expected = agent.rollout(operators, u0(2), 3).roll(**shift)
+    torch.testing.assert_close(moved, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_public_loader_gives_an_agent_that_rolls_out(tmp_path: Path):
+    noa_cases.agent().save(tmp_path / "noa.pt")
+    operators = evaluation_case.table().take([3, 4])
+    found = spinlock.load_noa(tmp_path / "noa.pt").rollout(operators, u0(2), 5)
+    assert found.shape == (2, 5, *u0(2).shape[1:])
+    assert not found.requires_grad
+    assert torch.equal(found, noa_cases.agent().rollout(operators, u0(2), 5))
 
 
 def test_theta_matters():
