@@ -177,6 +177,10 @@ def times(profile: Profile, parts: Parts) -> Iterator[str]:
     yield f"#   time, train-noa: {hours(windows * parts.window, agent.microbatches)}"
     if replaying:
         yield f"#   time, replay before train-noa: {hours(replaying)}"
+    if agent.extra_operators:
+        share = agent.extra_realizations / realizations
+        beyond = agent.extra_operators * (parts.setup + agent.extra_steps * share * parts.step)
+        yield f"#   time, replay of the extra operators: {hours(beyond)}"
 
 
 def stored(profile: Profile) -> int:

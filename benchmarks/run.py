@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+import agent
 import features
 import rollouts
 import tokenizer
@@ -30,6 +31,7 @@ def main() -> None:
         **rollouts.measure(config),
         **features.measure(many, config),
         **tokenizer.measure(),
+        **agent.measure(),
     }
     rounded = {name: artifacts.rounded(value, 3) for name, value in measured.items()}
     artifacts.write_json(FOLDER / "results.json", {"machine": machine(), "results": rounded})

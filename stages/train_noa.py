@@ -6,7 +6,7 @@ from pathlib import Path
 
 import curves
 from spinlock import artifacts, params, runtime
-from spinlock.noa import parallel, report, training
+from spinlock.noa import embedding, parallel, report, training
 from spinlock.noa.config import Config
 
 
@@ -21,10 +21,11 @@ def main(*paths: Path) -> str:
     folder = runtime.work_folder("train_noa", key)
     with parallel.threads(workers) as executor:
         intervals = training.fit(agent, data, seed, executor, folder)
-        shown = runtime.progress(intervals, config.num_intervals, "train-noa")
+        shown = runtime.progress(intervals, len(config.validations), "train-noa")
         history = curves.log(live, shown, step="update")
+        heads = embedding.add_heads(agent, data, seed, executor)
     agent.save(noa)
-    found = report.metrics(agent, data, history)
+    found = report.metrics(agent, data, history, heads)
     artifacts.write_metrics(metrics, found)
     shutil.rmtree(folder)
     return f"train-noa: validation VRMSE {found['noa/val_error']:.3f} -> {noa}"

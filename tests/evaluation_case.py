@@ -33,6 +33,8 @@ CONFIG = Config(
     headline_steps=(1, 4, 64),
     num_identity_operators=10,
     num_mean_operators=5,
+    num_ensemble_operators=0,
+    ensemble_members=2,
     batch_size=4,
     valid_vrmse=0.5,
     num_init=1,
@@ -47,12 +49,27 @@ class Agent(nn.Module):
         super().__init__()
         self.predict = predict
         self.weight = nn.Parameter(torch.zeros(CHANNELS, CHANNELS, 1, 1))
+        self.neutral, self.context_steps = torch.zeros(1), 0
 
-    def rollout(self, operators: Operators, u0: Tensor, steps: int) -> Tensor:
+    def told(self, theta: Operators) -> Tensor:
+        return torch.arange(len(theta))[:, None].float()
+
+    def rollout(
+        self,
+        theta: Operators,
+        u0: Tensor,
+        steps: int,
+        context: Tensor | None = None,
+        *,
+        age: int = 0,
+        told: Tensor | None = None,
+    ) -> Tensor:
         unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
-        return self.predict(operators, unmoved, steps)
+        return self.predict(theta, unmoved, steps)
 
-    def step_map(self, operators: Operators) -> Callable[[Tensor], Tensor]:
+    def step_map(
+        self, operators: Operators, age: int, context: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         return lambda u: self.rollout(operators, u, 1)[:, 0]
 
 

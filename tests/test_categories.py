@@ -134,7 +134,9 @@ def test_the_tree_merges_every_column_once_at_rising_heights():
     merged = sorted(node for left, right, _ in tree for node in (left, right))
     assert merged == list(range(2 * 12 - 2))
     heights = [height for _, _, height in tree]
-    assert heights == sorted(heights) and 0 < heights[0] and heights[-1] <= 1
+    assert heights == sorted(heights)
+    assert heights[0] > 0
+    assert heights[-1] <= 1
 
 
 def test_orphans_join_the_cluster_they_are_nearest_to():

@@ -42,7 +42,9 @@ def _set(*keys, value):
         (_set("clean", "max_missing", value="0.1"), 'clean.max_missing: .*number, got "0.1"'),
         (_set("sample", "num_operators", value=-5), "sample.num_operators: .*got -5"),
         (_set("sample", "grid_size", value=30), "sample.grid_size: must be a multiple of 4"),
-        (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, got 16"),
+        (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, .*, got 16"),
+        (_set("train_noa", "extra_steps", value=65), "train_noa.extra_steps .*64, .*, got 65"),
+        (_set("train_noa", "context_steps", value=60), "curriculum: horizons .*60, got 16"),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (_set("sample", "ic_mix", 2, "variants", value=["sinusoid"]), "'sinusoid'"),
         (

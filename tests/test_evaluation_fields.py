@@ -55,6 +55,14 @@ def test_vrmse_on_hand_made_fields():
     assert vrmse(torch.zeros_like(u) + 1, torch.zeros_like(u)).item() == pytest.approx(1e-7**-0.5)
 
 
+def test_vrmse_is_the_wells_but_for_its_unbiased_variance():
+    """The formulas of `the_well.benchmark.metrics`: MSE / (std² + 1e-7), std over the grid."""
+    u, predicted = 2 + field(4, 16, 16), field(4, 16, 16, seed=1)
+    mse = torch.mean((predicted - u) ** 2, dim=(-2, -1))
+    theirs = torch.sqrt(mse / (torch.std(u, dim=(-2, -1)) ** 2 + 1e-7))
+    torch.testing.assert_close(vrmse(predicted, u), theirs * (256 / 255) ** 0.5)
+
+
 @given(scale=st.floats(0.5, 100), shift=st.floats(-5, 5), seed=seeds)
 @settings(max_examples=20, deadline=None)
 def test_vrmse_does_not_depend_on_units(scale, shift, seed):

@@ -9,8 +9,8 @@ import torch
 
 import evaluation_case as case
 import noa_cases
-from spinlock.evaluation import consistency, cost, emulation, fields, views
-from spinlock.evaluation.agent import PREDICTORS
+from spinlock.evaluation import ablations, consistency, cost, emulation, fields, views
+from spinlock.evaluation.agent import ABLATIONS, BASELINES, PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards, files
 from spinlock.refusals import Refusal
@@ -66,9 +66,21 @@ def test_an_idle_agent_is_persistence(idle, group):
 
 def test_nothing_but_the_agents_scores_depends_on_the_agent(report, idle):
     agents = {name for name in report.metrics if report.metrics[name] != idle.metrics[name]}
-    endings = tuple(f"_{name}" for name in (*PREDICTORS[1:], "ceiling"))
+    endings = tuple(f"_{name}" for name in (*BASELINES, "ceiling"))
     assert agents
     assert all("noa/" in name and not name.endswith(endings) for name in agents)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_agent_that_asks_for_no_theta_is_its_own_ablation(report, group):
+    found = report.metrics
+    for name in ("vrmse_4", "vrmse_2_to_5", "mse_1"):
+        for ablation in ABLATIONS:
+            assert found[f"{group}noa/{name}_{ablation}"] == found[f"{group}noa/{name}"]
+    assert found[f"{group}noa/code_error"] == 0
+    assert found[f"{group}noa/code_error_persistence"] > 0
+    assert found[f"{group}noa/entropy_ratio"] == 1
+    assert found[f"{group}noa/cluster_agreement"] == 1
 
 
 def test_policies_share_out_the_operators_and_small_groups_are_null(report):
@@ -112,6 +124,7 @@ def test_threads_change_no_bit_and_no_order(sources, report):
         agent=sources.agent,
         tokenizer=sources.tokenizer,
         train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
+        told=ablations.inputs(sources.agent, sources.operators),
         shown_steps=(1, 4),
     )
     rows = report.emulation.rows.tolist()[:10]
@@ -134,6 +147,7 @@ def test_a_real_agent_is_scored_as_it_rolls_out(sources):
         agent=real.eval(),
         tokenizer=sources.tokenizer,
         train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
+        told=ablations.inputs(real, sources.operators),
         shown_steps=(1, 4),
     )
     rows = sources.operators.rows("test")[:4]
@@ -167,7 +181,7 @@ def test_tables_and_scorecard_are_complete(report):
     assert judged["noa/vrmse_1"] is True
     assert judged["noa/vrmse_64"] is None
     references = [row for row in report.scorecard if row.source == "baseline"]
-    assert len(references) == 9 + 2 + 4 * len(case.CONFIG.headline_steps)
+    assert len(references) == 9 + 2 + 7 * len(case.CONFIG.headline_steps)
     assert "step 64" in report.text
 
 
@@ -186,8 +200,8 @@ def test_dashboards_are_drawn(evaluation, report):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
     figures = dashboards.draw(evaluation, report, curves, {})
-    names = ("agent", "categories", "engineering", "rate_distortion", "semantic", "topological")
-    assert sorted(figures) == [f"{name}.png" for name in names]
+    names = ("agent", "agent_failures", "categories", "engineering", "rate_distortion")
+    assert sorted(figures) == [f"{name}.png" for name in (*names, "semantic", "topological")]
 
 
 def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import noa_cases
+from spinlock.cleaning import raw
 from spinlock.features import extract
 from spinlock.noa import losses
 from spinlock.noa.training import Data
@@ -34,17 +35,20 @@ def test_one_step_of_nothing_changes_costs_one_in_the_unit_of_the_increment(scal
     target = u0[:, None] + increment[:, None] * torch.arange(1, horizon + 1)[:, None, None, None]
     idle = u0[:, None].expand_as(target)
     expected = torch.arange(1, horizon + 1).square().float().mean().expand(2)
+    unit = unit[:, None].expand(-1, horizon)
     torch.testing.assert_close(losses.trajectory(idle, target, unit), expected)
     assert (losses.trajectory(target, target, unit) == 0).all()
 
 
 def test_a_perfect_prediction_costs_nothing_in_latents(data, truth):
     u, u0 = truth
-    assert float(losses.alignment(u, u, u0, data.space).latent) == 0
+    found = losses.alignment(u, u, u0, data.space)
+    assert float(found.latent) == 0
+    assert float(found.code) == 0
 
 
 @pytest.mark.parametrize("commit_to", ["nearest", "target"])
-@pytest.mark.parametrize("name", ["latent", "commitment"])
+@pytest.mark.parametrize("name", ["latent", "commitment", "code"])
 def test_the_gradient_reaches_the_prediction_and_is_finite(data, truth, commit_to, name):
     u, u0 = truth
     predicted = (u + 0.1 * torch.randn(u.shape, generator=_generator())).requires_grad_()
@@ -122,6 +126,21 @@ def test_features_of_the_truth_are_those_of_the_data(data, truth):
     assert torch.equal(found.summary.isnan(), expected.isnan())
     assert torch.equal(found.summary.nan_to_num(), expected.nan_to_num())
     assert torch.equal(found.temporal.nan_to_num(), temporal.nan_to_num())
+
+
+def test_features_of_the_truth_are_those_that_the_extract_stage_wrote(tmp_path):
+    """Trajectory by trajectory; operator sensitivity, which has no part in the losses, apart."""
+    data = noa_cases.data(tmp_path)
+    stored = raw.read(tmp_path / "f.h5")
+    cleaner = data.space.tokenizer.cleaner
+    for realization in range(stored.realizations):
+        kept = stored.single(realization).take(stored.metadata.rows("train"))
+        frames = data.train.fields[:, realization]
+        found = losses.single_view(frames[:, 1:], frames[:, 0], cleaner, None)
+        for family in ("initial", "summary", "temporal"):
+            ours, theirs = getattr(found, family), getattr(kept, family)
+            assert torch.equal(ours.isnan(), theirs.isnan())
+            torch.testing.assert_close(ours, theirs, equal_nan=True, rtol=1e-3, atol=1e-4)
 
 
 def test_a_frozen_tokenizer_asks_for_no_gradient(data):

@@ -10,6 +10,7 @@ import torch
 import evaluation_case
 import noa_cases
 import operator_cases
+import spinlock
 from spinlock import params
 from spinlock.noa import conditioning, model
 from spinlock.noa.config import Config
@@ -24,7 +25,7 @@ KEYS = {
     "dropout": ("backbone.dropout", 1.0, "less than 1"),
     "batch": ("batch_size", 7, "batch_size: allowed a multiple of microbatches = 2, got 7"),
     "alignment": ("alignment.batch_size", 3, "alignment.batch_size: allowed a multiple"),
-    "warmup": ("warmup", 12, "warmup: allowed fewer than the 12 updates, got 12"),
+    "warmup": ("warmup", 8, "warmup: allowed fewer than the 8 updates of the curriculum, got 8"),
     "rate": ("learning_rate", "0.1", "number"),
     "integrator": ("integrator", "euler", "'policy' or 'direct'"),
 }
@@ -82,7 +83,7 @@ def test_operators_of_another_space_are_refused_by_the_names_of_their_columns():
 
 
 def test_the_policy_is_applied_exactly():
-    agent, operators = noa_cases.agent(), evaluation_case.table().take([0, 1])
+    agent, operators = noa_cases.agent(certainty=False), evaluation_case.table().take([0, 1])
     start = u0(2)
     theta = conditioning.standardized(operators, agent.columns)
     with torch.no_grad():
@@ -94,7 +95,7 @@ def test_the_policy_is_applied_exactly():
 
 def test_direct_integration_predicts_the_field_itself():
     operators, start = evaluation_case.table().take([0, 1]), u0(2)
-    agent = noa_cases.agent(integrator="direct")
+    agent = noa_cases.agent(integrator="direct", certainty=False)
     theta = conditioning.standardized(operators, agent.columns)
     with torch.no_grad():
         output = agent.backbone(start, agent.backbone.condition(agent.embedding(theta)))
@@ -102,10 +103,39 @@ def test_direct_integration_predicts_the_field_itself():
 
 
 def test_a_rollout_continues_itself():
-    agent, operators = noa_cases.agent(), evaluation_case.table().take([0, 1, 2])
+    agent, operators = aged(noa_cases.agent()), evaluation_case.table().take([0, 1, 2])
     whole = agent.rollout(operators, u0(3), 5)
-    rest = agent.rollout(operators, whole[:, 1], 3)
+    rest = agent.rollout(operators, whole[:, 1], 3, age=2)
     torch.testing.assert_close(rest, whole[:, 2:])
+    anew = agent.rollout(operators, whole[:, 1], 3)
+    assert not torch.allclose(anew, whole[:, 2:])
+    one = agent.step_map(operators, 4)(whole[:, 3])
+    torch.testing.assert_close(one, whole[:, 4])
+
+
+def aged(agent: model.Agent) -> model.Agent:
+    """The agent with a certainty that depends on θ and age, as after training."""
+    with torch.no_grad():
+        agent.certainty.linear.weight.normal_(generator=torch.Generator().manual_seed(0))
+    return agent
+
+
+def test_a_rollout_commutes_with_translations_by_the_stride():
+    agent, operators = aged(noa_cases.agent()), evaluation_case.table().take([0, 1])
+    stride = 2**noa_cases.BACKBONE.encoder_levels
+    shift = {"shifts": (stride, -2 * stride), "dims": (-2, -1)}
+    moved = agent.rollout(operators, u0(2).roll(**shift), 3)
+    expected = agent.rollout(operators, u0(2), 3).roll(**shift)
+    torch.testing.assert_close(moved, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_public_loader_gives_an_agent_that_rolls_out(tmp_path: Path):
+    noa_cases.agent().save(tmp_path / "noa.pt")
+    operators = evaluation_case.table().take([3, 4])
+    found = spinlock.load_noa(tmp_path / "noa.pt").rollout(operators, u0(2), 5)
+    assert found.shape == (2, 5, *u0(2).shape[1:])
+    assert not found.requires_grad
+    assert torch.equal(found, noa_cases.agent().rollout(operators, u0(2), 5))
 
 
 def test_theta_matters():
@@ -161,7 +191,7 @@ def test_one_backward_pass_reaches_every_parameter():
     agent = noa_cases.agent()
     theta = torch.from_numpy(np.random.default_rng(0).normal(size=(3, len(agent.names)))).float()
     policy = torch.tensor([[0.5, 0.5], [1.0, 0.1], [0.0, 1.0]])
-    agent.unroll(theta, policy, u0(3), steps=1, gradient_steps=1).square().sum().backward()
+    agent.unroll(theta, policy, u0(3), steps=2, gradient_steps=2).square().sum().backward()
     idle = [name for name, p in agent.named_parameters() if not p.grad.abs().max() > 0]
     assert not idle
 
@@ -181,4 +211,19 @@ def test_an_impossible_value_is_refused_by_its_name(case):
 def test_the_curriculum_and_alignment_follow_each_other():
     config = noa_cases.CONFIG
     assert [config.horizon(update) for update in range(config.updates)] == [1] * 6 + [3] * 6
+    assert config.validations == [2, 4, 6, 8, 10, 12]
+    assert replace(config, validate_every=5).validations == [5, 8, 10, 12]
+
+
+def test_the_rate_warms_up_falls_to_zero_and_starts_again_for_alignment():
+    config = noa_cases.CONFIG
+    rates = [config.rate(update) for update in range(config.updates)]
+    cosine = 3e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
+    np.testing.assert_allclose(rates[:2], cosine[:2] * [1 / 3, 2 / 3])
+    np.testing.assert_allclose(rates[2:8], cosine[2:])
+    np.testing.assert_allclose(rates[8:], [1e-3, 7.5e-4, 5e-4, 2.5e-4])
+
+
+def test_alignment_sees_every_second_of_its_updates():
+    config = noa_cases.CONFIG
     assert [u for u in range(config.updates) if config.aligns(u)] == [8, 10]

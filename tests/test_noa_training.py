@@ -79,9 +79,30 @@ def test_the_agent_ends_with_its_best_weights(data, finished):
     assert scores["val_error"] == best
 
 
+@pytest.mark.parametrize(("tolerance", "expected"), [(0.0, 8), (0.05, 12), (0.5, 14)])
+def test_alignment_may_raise_the_error_by_the_tolerance(tolerance, expected):
+    """Errors of the curriculum, up to update 8, then of alignment."""
+    alignment = replace(noa_cases.ALIGNMENT, tolerance=tolerance)
+    config = replace(noa_cases.CONFIG, alignment=alignment)
+    errors = {2: 0.9, 4: 0.4, 6: 0.41, 8: 0.39, 10: 0.4, 12: 0.4, 14: 0.5}
+    history = [{"update": float(u), "val_error": error} for u, error in errors.items()]
+    assert training.chosen(history, config)["update"] == expected
+
+
 def test_alignment_comes_after_the_curriculum(finished):
     seen = ["latent_loss" in record for record in finished[1]]
     assert seen == [False] * 4 + [True] * 2
+
+
+def test_codes_lead_where_they_are_told_to(data, executor):
+    """Up to the first update of alignment both are the same; then L_vq moves the weights."""
+    history = {}
+    for objective in ("mse", "vq"):
+        agent = noa_cases.agent(objective=objective)
+        history[objective] = list(training.fit(agent, data, noa_cases.SEED, executor, None))
+    assert history["mse"][:4] == history["vq"][:4]
+    assert history["mse"][4]["code_loss"] == history["vq"][4]["code_loss"]
+    assert history["mse"][4]["val_error"] != history["vq"][4]["val_error"]
 
 
 def test_learning_lowers_the_supervised_loss(data, executor):
@@ -95,6 +116,17 @@ def test_learning_lowers_the_supervised_loss(data, executor):
     history = list(training.fit(agent, data, noa_cases.SEED, executor, None))
     assert history[-1]["trajectory_loss"] < 0.8 * history[0]["trajectory_loss"]
     assert history[-1]["val_loss"] < history[0]["val_loss"]
+
+
+def test_the_weights_are_chosen_by_the_mean_over_the_policies(data, executor):
+    """Twice as many residual operators leave the error as it is."""
+    policies = data.validation.coefficients[:, 0] == 1
+    rows = torch.cat([torch.arange(len(policies)), policies.nonzero()[:, 0]])
+    more = _rows(data, rows)
+    agent = noa_cases.agent()
+    found, again = (validation.scores(agent, w, 3, 8, executor) for w in (data.validation, more))
+    assert found["val_error"] == pytest.approx(again["val_error"])
+    assert found["val_vrmse_8"] != pytest.approx(again["val_vrmse_8"])
 
 
 def test_a_loss_that_is_not_finite_names_its_operators(data, executor):
@@ -114,7 +146,8 @@ def test_operators_that_diverge_are_not_judged(data, executor):
     agent = noa_cases.agent()
     part = replace(data.validation, lengths=lengths, fields=fields)
     found = validation.scores(agent, part, 3, 8, executor)
-    assert found == validation.scores(agent, _first(data), 3, 8, executor)
+    alone = _rows(data, torch.tensor([0]))
+    assert found == validation.scores(agent, alone, 3, 8, executor)
     nobody = replace(part, lengths=lengths * 0)
     with pytest.raises(Refusal, match="no validation operator stays bounded for 8 steps"):
         validation.scores(agent, nobody, 3, 8, executor)
@@ -144,7 +177,8 @@ def test_threads_of_the_pool_compute_on_one_core():
 
 def test_metrics_have_every_name_and_the_values_of_the_best_update(data, finished):
     agent, history = finished
-    found = report.metrics(agent, data, history)
+    found = report.metrics(agent, data, history, {"head_r2_summary": 0.5})
+    assert found["noa/head_r2_summary"] == 0.5
     best = min(history, key=lambda record: record["val_error"])
     assert found["noa/val_loss"] == best["val_loss"]
     assert found["noa/best_update"] == best["update"]
@@ -155,15 +189,15 @@ def test_metrics_have_every_name_and_the_values_of_the_best_update(data, finishe
     assert {f"noa/{name}" for name in names} <= set(found)
 
 
-def _first(data: Data):
-    """The first validation operator alone."""
+def _rows(data: Data, rows: torch.Tensor):
+    """Some validation operators."""
     full = data.validation
     return replace(
         full,
-        ids=full.ids[:1],
-        theta=full.theta[:1],
-        coefficients=full.coefficients[:1],
-        fields=full.fields[:1],
-        lengths=full.lengths[:1],
-        scale=full.scale[:1],
+        ids=full.ids[rows.numpy()],
+        theta=full.theta[rows],
+        coefficients=full.coefficients[rows],
+        fields=full.fields[rows],
+        lengths=full.lengths[rows.numpy()],
+        scale=full.scale[rows],
     )

@@ -35,6 +35,7 @@ RUNS = {
     "noa_phase1": "space_cnn12",
 }
 SMALL = ("smoke", "idle_agent")  # for tests, and for experiments on the tokenizer
+LONG = ("noa_long", "learning_curve", "operators_2048")  # of the space of params.yaml
 WIDENING = {"cnn": 4, "u_afno": 8}  # widest hidden width over the first
 keys = st.text("abc", min_size=1, max_size=2)
 leaves = st.one_of(st.none(), st.integers(), st.lists(st.integers(), max_size=2))
@@ -57,14 +58,14 @@ def sample(name: str, **changes: object) -> Config:
     return params.parse("sample", {"sample": tree["sample"] | changes}, Config)
 
 
-@pytest.mark.parametrize("name", [*SPACES, *RUNS, *SMALL])
+@pytest.mark.parametrize("name", [*SPACES, *RUNS, *LONG, *SMALL])
 def test_it_is_right_together_with_params_yaml(name):
     assert name in profiles.names()
     assert profiles.load(name)
 
 
 def test_these_are_all():
-    assert set(profiles.names()) == {*SPACES, *RUNS, *SMALL}
+    assert set(profiles.names()) == {*SPACES, *RUNS, *LONG, *SMALL}
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -115,7 +116,7 @@ def test_the_first_operators_of_a_large_set_are_the_small_set(name):
             assert ours == theirs, field.name
 
 
-@pytest.mark.parametrize("name", [*SPACES, *RUNS, *SMALL])
+@pytest.mark.parametrize("name", [*SPACES, *RUNS, *LONG, *SMALL])
 def test_what_dvc_parses_is_what_the_profile_says(name):
     """By Hydra's own parser: applying the overrides one by one gives the merged parameters."""
     parse = OverridesParser.create().parse_override
@@ -179,7 +180,7 @@ def test_further_arguments_reach_dvc():
     assert last == "--queue"
 
 
-@pytest.mark.parametrize("name", [*SPACES, *RUNS])
+@pytest.mark.parametrize("name", [*SPACES, *RUNS, *LONG])
 def test_the_head_of_a_profile_states_time_disk_and_memory(name):
     """As `benchmarks/costs.py` prints them."""
     head = (profiles.FOLDER / f"{name}.yaml").read_text().split("\nsample:")[0]

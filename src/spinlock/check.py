@@ -76,12 +76,7 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"{place}: sample.grid_size: must be a multiple of {stride}, 2 to the power of "
             f"train_noa.backbone.encoder_levels, got {sample.grid_size}"
         )
-    longest = max(stage.horizon for stage in agent.curriculum)
-    if longest > generate.steps:
-        raise Refusal(
-            f"{place}: train_noa.curriculum: horizons must be at most generate.steps = "
-            f"{generate.steps}, got {longest}"
-        )
+    _check_horizons(agent, generate.steps, place)
     wanted = parsed["extract"].max_operators
     if wanted is not None and wanted > sample.num_operators:
         raise Refusal(
@@ -94,6 +89,21 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"{place}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
             f"got {bins}"
         )
+
+
+def _check_horizons(agent: noa.Config, steps: int, place: Path | str) -> None:
+    """Refuse windows or further rollouts of the agent that are longer than the rollouts."""
+    horizons = {
+        "curriculum: horizons": max(stage.horizon for stage in agent.curriculum),
+        "alignment.horizon": agent.alignment.horizon,
+        "extra_steps": agent.extra_steps if agent.extra_operators else 1,
+    }
+    for name, longest in horizons.items():
+        if agent.context_steps + longest > steps:
+            raise Refusal(
+                f"{place}: train_noa.{name} must be at most generate.steps = {steps}, less the "
+                f"context's {agent.context_steps}, got {longest}"
+            )
 
 
 def main() -> None:

@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.evaluation import stencil
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.fields import bounded, score, valid_steps
 from spinlock.evaluation.intervals import Bootstrap, centres, intervals
 from spinlock.rollout import policies
 from spinlock.sampling.theta import Theta
 
-PREDICTORS = ("agent", "persistence", "train_mean", "policy_alone", "noise_floor")
+BASELINES = ("persistence", "train_mean", "policy_alone", "stencil", "noise_floor")
+ABLATIONS = ("no_theta", "shuffled_theta")  # the agent itself, told something else
+PREDICTORS = ("agent", *BASELINES, *ABLATIONS)
 WINDOWS = ((1, 1), (2, 5), (6, 12), (13, 30), (31, 64))  # steps, both ends included
 SHARES = ("bounded", "quiescent")  # of rollouts, and of frames and channels of the truth
 BANDS = ("low", "mid", "high")
@@ -80,6 +83,15 @@ def policy_alone(
     return torch.full((steps, 1, 1, 1), keep).cumprod(0) * u0
 
 
+def linear_stencil(
+    u0: Float[Tensor, "C H W"], truth: Float[Tensor, "T C H W"], bound: float
+) -> Curves:
+    """Scores of the stencil fitted on the first steps of the truth; NaN at those."""
+    unseen = truth.clone()
+    unseen[: stencil.STEPS] = torch.nan
+    return curves(stencil.trajectory(u0, truth), unseen, bound)
+
+
 def persistence(u0: Float[Tensor, "C H W"], steps: int) -> Float[Tensor, "{steps} C H W"]:
     """Nothing ever changes."""
     return u0.expand(steps, *u0.shape)
@@ -101,7 +113,7 @@ def metrics(
     for name, median, mean in zip(headline, medians, means, strict=True):
         result |= {name: median.value, f"{name}_mean": mean.value}
         result |= {f"{name}_low": median.low, f"{name}_high": median.high}
-    for predictor in PREDICTORS[1:]:
+    for predictor in (name for name in found if name != "agent"):
         others = _headline(found[predictor], config)
         centre, _ = centres(np.stack(list(others.values()), axis=1), "median", how)
         result |= {f"{name}_{predictor}": m for name, m in zip(others, _plain(centre), strict=True)}

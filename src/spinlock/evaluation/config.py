@@ -22,6 +22,8 @@ class Config:
     headline_steps: tuple[Step, ...]  # steps of the error curve that become metrics
     num_identity_operators: int = Field(ge=0)  # replayed from another u0 with other noise
     num_mean_operators: int = Field(ge=1)  # training operators behind the mean trajectory
+    num_ensemble_operators: int = Field(ge=0)  # of each split, rolled out with noise
+    ensemble_members: int = Field(ge=2)  # rollouts of each of them
     batch_size: int = Field(ge=1)  # operators that the agent rolls out together
     valid_vrmse: float = Field(gt=0)  # a prediction is valid until its VRMSE exceeds this
     num_init: int = Field(ge=1)  # starts of each k-means of the equal-bit codes

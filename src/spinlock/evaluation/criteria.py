@@ -15,7 +15,10 @@ CODES = (
     "pca_waterfill",
     "unquantized",
 )
-PREDICTORS = ("persistence", "train_mean", "policy_alone", "noise_floor")
+BASELINES = ("persistence", "train_mean", "policy_alone", "stencil")
+ABLATIONS = ("no_theta", "shuffled_theta")
+PREDICTORS = (*BASELINES, "noise_floor", *ABLATIONS)
+WINDOWS = ("1_to_1", "2_to_5", "6_to_12", "13_to_30", "31_to_64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,7 @@ def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> li
     groups = ["noa", *(f"noa/{policy}" for policy in policies)]
     return [
         *(_vrmse(group, step) for group in groups for step in headline_steps),
+        *(_theta(group, window) for group in groups for window in WINDOWS),
         *(_mse(step) for step in headline_steps if step == MSE_STEP),
         Criterion(
             name="share of bounded rollouts",
@@ -158,6 +162,11 @@ def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> li
             floor="noa/token_kappa_persistence",
             ceiling="noa/token_kappa_ceiling",
         ),
+        _code("code error < goal", "code_error", "below", 0.15),
+        _code("code error / variance of codes < goal", "code_error_relative", "below", 0.15),
+        _code("entropy ratio, two-sided > goal", "entropy_ratio_two_sided", "above", 0.9),
+        _code("utilization by the agent > goal", "token_utilization", "above", 0.4),
+        _code("cluster agreement > goal", "cluster_agreement", "above", 0.8),
     ]
 
 
@@ -168,9 +177,34 @@ def _vrmse(group: str, step: int) -> Criterion:
         source="issue 3" if group == "noa" else "issue 7",
         value=name,
         better="below",
-        goal=(f"{name}_persistence", f"{name}_policy_alone"),
+        goal=tuple(f"{name}_{baseline}" for baseline in BASELINES),
         floor=f"{name}_persistence",
         ceiling=f"{name}_noise_floor",
+    )
+
+
+def _theta(group: str, window: str) -> Criterion:
+    name, steps = f"{group}/vrmse_{window}", window.replace("_to_", "-").replace("1-1", "1")
+    return Criterion(
+        name=f"{group.removeprefix('noa').strip('/') or 'all'}: VRMSE of steps {steps} < without θ",
+        source="issue 7",
+        value=name,
+        better="below",
+        goal=tuple(f"{name}_{ablation}" for ablation in ABLATIONS),
+        floor=f"{name}_no_theta",
+        ceiling=f"{name}_noise_floor",
+    )
+
+
+def _code(name: str, metric: str, better: Literal["above", "below"], goal: float) -> Criterion:
+    return Criterion(
+        name=name,
+        source="seed 004",
+        value=f"noa/{metric}",
+        better=better,
+        goal=goal,
+        floor=f"noa/{metric}_persistence",
+        ceiling=f"noa/{metric}_ceiling",
     )
 
 

@@ -1,7 +1,8 @@
 """The agent beside the truth: every operator rolled out once, scored and tokenized."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -32,6 +33,7 @@ class Judge:
     agent: Agent
     tokenizer: Tokenizer
     train_mean: Float[Tensor, "T C H W"]
+    told: Mapping[str, Float[Tensor, "N P"]]  # by ablation, see `ablations.inputs`
     shown_steps: tuple[int, ...]  # steps whose frames are kept for pictures
 
 
@@ -56,20 +58,25 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     operators = judge.operators.take(list(rows))
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
-    predicted = judge.agent.rollout(operators, u0, judge.index.steps)
+    seen = _context(truths, judge.agent.context_steps)
+    told = {name: columns[list(rows)] for name, columns in judge.told.items()}
+    own = _rollouts(judge, operators, u0, seen, told)
+    predicted = own["agent"]
     found = [
-        _score(judge, operators, row, truths[row], predicted[row]) for row in range(len(operators))
+        _score(judge, operators, row, truth)
+        | _scored(judge, {name: u[row] for name, u in own.items()}, truth)
+        for row, truth in enumerate(truths)
     ]
-    steady = u0[:, None].expand(-1, judge.index.steps, -1, -1, -1)
-    shown = [step - 1 for step in judge.shown_steps]
+    steps, shown = judge.index.steps, [step - 1 for step in judge.shown_steps]
+    age = steps - judge.agent.context_steps - 1
     predictions = {
-        "agent": (predicted, judge.agent.step_map(operators)),
-        "persistence": (steady, _stay),
+        "agent": (predicted, judge.agent.step_map(operators, age, seen)),
+        "persistence": (u0[:, None].expand(-1, steps, -1, -1, -1), _stay),
     }
     return Emulation(
         rows=np.asarray(rows),
         steps=judge.shown_steps,
-        curves={name: scores.stack([f[name] for f in found]) for name in scores.PREDICTORS},
+        curves={name: scores.stack([f[name] for f in found]) for name in found[0]},
         tokens={
             name: judge.tokenizer.encode(single_view(u, u0, judge.tokenizer.cleaner, step)).numpy()
             for name, (u, step) in predictions.items()
@@ -79,24 +86,64 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     )
 
 
+def _context(truths: Sequence[Rollout], count: int) -> Float[Tensor, "n k C H W"] | None:
+    """u_0 … u_c of realization 0, if the agent asks for them."""
+    if not count:
+        return None
+    return torch.stack([torch.cat([truth.u0[None], truth.u[0, :count]]) for truth in truths])
+
+
+def _rollouts(
+    judge: Judge,
+    operators: Operators,
+    u0: Float[Tensor, "n C H W"],
+    context: Float[Tensor, "n k C H W"] | None,
+    told: Mapping[str, Float[Tensor, "n P"]],
+) -> dict[str, Float[Tensor, "n T C H W"]]:
+    """Rollouts of the agent and of its ablations: with another θ, or another operator's context.
+
+    With a context they start at u_c; the frames before, which it has seen, are the truth.
+    """
+    steps = judge.index.steps
+    if context is None:
+        ablated = {n: judge.agent.rollout(operators, u0, steps, told=c) for n, c in told.items()}
+        return {"agent": judge.agent.rollout(operators, u0, steps), **ablated}
+    start, seen = context[:, -1], context[:, 1:]
+    rest = steps - seen.shape[1]
+    roll = partial(judge.agent.rollout, operators, start, rest)
+    found = {
+        "agent": roll(context),
+        "shuffled_context": roll(context.roll(1, 0)),
+        **{name: roll(context, told=columns) for name, columns in told.items()},
+    }
+    return {name: torch.cat([seen, u], 1) for name, u in found.items()}
+
+
 def _stay(u: Tensor) -> Tensor:
     """A step of persistence."""
     return u
 
 
-def _score(
-    judge: Judge, operators: Operators, row: int, truth: Rollout, predicted: Tensor
-) -> dict[str, Curves]:
-    """Curves of every predictor on one operator."""
+def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict[str, Curves]:
+    """Curves of every baseline on one operator."""
     steps, bound = judge.index.steps, judge.index.bound
     predictions = {
-        "agent": predicted,
         "persistence": scores.persistence(truth.u0, steps),
         "train_mean": judge.train_mean,
         "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
     }
-    found = {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
-    return found | {"noise_floor": scores.noise_floor(truth.u, bound)}
+    return {
+        **_scored(judge, predictions, truth),
+        "stencil": scores.linear_stencil(truth.u0, truth.u[0], bound),
+        "noise_floor": scores.noise_floor(truth.u, bound),
+    }
+
+
+def _scored(judge: Judge, predictions: Mapping[str, Tensor], truth: Rollout) -> dict[str, Curves]:
+    """Scores after the context; the frames that the agent has seen have none."""
+    unseen = truth.u[0].clone()
+    unseen[: judge.agent.context_steps] = torch.nan
+    return {name: scores.curves(u, unseen, judge.index.bound) for name, u in predictions.items()}
 
 
 def join(parts: Sequence[Emulation]) -> Emulation:

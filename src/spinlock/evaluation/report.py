@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Int
 
 from spinlock import runtime
-from spinlock.evaluation import agent as agent_scores
 from spinlock.evaluation import (
+    ablations,
+    codespace,
     cost,
     emulation,
+    ensembles,
     lexicon,
     scorecard,
     symbols,
@@ -18,6 +20,7 @@ from spinlock.evaluation import (
     vocabulary,
     workers,
 )
+from spinlock.evaluation import agent as agent_scores
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
@@ -71,6 +74,7 @@ class Evaluation:
             **found.metrics,
             **self._agent(emulated),
             **self._symbols(emulated, described.isolated),
+            **self._ensembles(),
             **self._cost(),
         }
         rows = scorecard.scorecard(metrics, self.config.headline_steps, self.policies)
@@ -115,6 +119,7 @@ class Evaluation:
             agent=self.sources.agent,
             tokenizer=self.sources.tokenizer,
             train_mean=emulation.mean_trajectory(operators, index, train),
+            told=ablations.inputs(self.sources.agent, operators),
             shown_steps=tuple(steps),
         )
         size = self.config.batch_size
@@ -149,6 +154,9 @@ class Evaluation:
 
     def _symbols(self, emulated: Emulation, isolated: np.ndarray) -> Metrics:
         truth = symbols.truth(self.sources.tokenizer, self.sources.cleaned)
+        train = truth[0][self.sources.cleaned.rows("train")]
+        fit = Fit(self.how.seed, "evaluate", self.config.num_init)
+        space = codespace.fit(self.sources.tokenizer, train, isolated, fit)
         metrics: Metrics = {}
         for prefix, name in self.groups.items():
             rows = self.sources.cleaned.rows(name)
@@ -156,7 +164,29 @@ class Evaluation:
             predicted = {key: tokens[places] for key, tokens in emulated.tokens.items()}
             real = [tokens[emulated.rows[places]] for tokens in truth]
             found = symbols.metrics(predicted, real, isolated, self.how)
+            found |= codespace.metrics(space, symbols.beside(predicted, real), real[0], self.how)
             metrics |= _under(f"{prefix}noa/", found)
+        return metrics
+
+    def _ensembles(self) -> Metrics:
+        """Of the first operators of the test and of the validation split."""
+        operators, config = self.sources.operators, self.config
+        agent, index, members = self.sources.agent, self.sources.index, config.ensemble_members
+        metrics: Metrics = {}
+        for prefix in ("", "val/"):
+            rows = operators.rows(self.groups[prefix])[: config.num_ensemble_operators].tolist()
+            scored = emulation.in_batches(
+                lambda one: ensembles.score(
+                    agent, operators.take(one), index.read(operators, one[0]), members
+                ),
+                rows,
+                1,
+                self.workers,
+            )
+            found = list(runtime.progress(scored, len(rows), "ensembles"))
+            metrics |= _under(
+                f"{prefix}noa/", ensembles.metrics(found, config.headline_steps, self.how)
+            )
         return metrics
 
     def _cost(self) -> Metrics:

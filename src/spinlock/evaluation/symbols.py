@@ -42,9 +42,7 @@ def metrics(
         isolated: tokens of INITIAL categories.
         how: resamples and the smallest group.
     """
-    compared = {"": predicted["agent"], "_persistence": predicted["persistence"]}
-    if len(real) > 1:
-        compared["_ceiling"] = real[1]
+    compared = beside(predicted, real)
     ends = ("", "_low", "_high")
     names = [f"token_agreement{suffix}{end}" for suffix in compared for end in ends]
     names += [f"token_kappa{suffix}" for suffix in ("", "_persistence", "_ceiling")]
@@ -59,6 +57,14 @@ def metrics(
         same = information.agreement(predicted["agent"][:, isolated], real[0][:, isolated])
         result["token_agreement_initial"] = float(same.mean())
     return result
+
+
+def beside(
+    predicted: Mapping[str, Int[np.ndarray, "n S"]], real: Sequence[Int[np.ndarray, "n S"]]
+) -> dict[str, Int[np.ndarray, "n S"]]:
+    """What is compared with realization 0 of the truth, by the suffix of its metrics."""
+    compared = {"": predicted["agent"], "_persistence": predicted["persistence"]}
+    return compared | ({"_ceiling": real[1]} if len(real) > 1 else {})
 
 
 def _beside(suffix: str, tokens: np.ndarray, real: np.ndarray, how: Bootstrap) -> Metrics:

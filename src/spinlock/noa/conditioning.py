@@ -1,7 +1,7 @@
 """θ as the agent sees it: standardized columns, embedded by a small network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ class Columns:
     names: tuple[str, ...]
     mean: Float[Tensor, " P"]
     scale: Float[Tensor, " P"]  # standard deviation; 1 for flags, choices and constants
+    neutral: Float[Tensor, " P"]  # mean of the standardized columns: what says nothing
 
 
 def fit(operators: Operators) -> Columns:
@@ -38,11 +39,13 @@ def fit(operators: Operators) -> Columns:
         if kind in ("numeric", "weights") and len(used):
             mean[column] = used.mean()
             scale[column] = used.std() if used.std() > 0 else 1.0
-    return Columns(
+    columns = Columns(
         names=names,
         mean=torch.from_numpy(mean).float(),
         scale=torch.from_numpy(scale).float(),
+        neutral=torch.zeros(len(names)),
     )
+    return replace(columns, neutral=standardized(operators, columns).mean(0))
 
 
 def standardized(operators: Operators, columns: Columns) -> Float[Tensor, "n P"]:

@@ -1,5 +1,6 @@
 """What an experiment may change about the agent; section `train_noa` of params.yaml."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Normalize = Literal["increment", "field", "displacement"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -54,13 +56,26 @@ class Phase:
 class Alignment:
     """Losses in the space of behavioural tokens, on whole rollouts, after the curriculum."""
 
-    updates: Count  # optimizer steps that follow the curriculum, at its last horizon
+    updates: Count  # optimizer steps that follow the curriculum
+    learning_rate: Positive  # of the first of them; falls linearly to zero
+    horizon: Size  # steps of their windows
     every: Size  # one of so many of them sees the alignment losses
     batch_size: Size  # operators rolled out for it
     gradient_steps: Size  # last steps of the rollout that the gradient passes through
     latent_weight: Weight  # λ₁, of L_latent
     commitment_weight: Weight  # λ₂, of L_commit
     commit_to: Literal["nearest", "target"]  # codes: the nearest, or those of the target
+    tolerance: Weight  # largest rise of the validation error that is accepted, as a share
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class HeadsConfig:
+    """Feature heads, fitted on the finished agent; see `heads`."""
+
+    updates: Count  # on all training rollouts at once; 0: no heads
+    width: Size  # of their hidden layers
+    learning_rate: Positive
+    weight_decay: Weight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -69,20 +84,27 @@ class Config:
 
     backbone: Backbone
     integrator: Literal["policy", "direct"]  # emulate O(u) inside the policy, or the next field
-    normalize: Literal["increment", "field"]  # squared errors by the mean square of which
+    certainty: bool  # whether the pattern of f fades with θ and age; see `certainty`
+    context_steps: Count  # c: first transitions of a rollout, shown to the agent; it starts at u_c
+    normalize: Normalize  # squared errors by the mean square of which; see `windows.unit`
     precision: Literal["float32", "bfloat16"]  # inside the backbone; fields are float32
     batch_size: Size  # windows an update
     microbatches: Size  # parts of a batch, each on a thread; they change the last digits
+    extra_operators: Count  # further training points of the design, beyond the table
+    extra_steps: Size  # of their rollouts, from u0
+    extra_realizations: Size  # of each of them
     curriculum: Annotated[tuple[Phase, ...], Field(min_length=1)]
     gradient_steps: Size  # the gradient is cut after so many steps of a window
     initial_share: Share  # of windows that start at u0; the others start anywhere
-    noise_injection: Weight  # noise added to a window's first field, in units of the increment
-    learning_rate: Positive  # peak; linear warm-up, then half a cosine to zero
+    noise_injection: Weight  # noise added to a window's first field, in units of its first step
+    objective: Literal["mse", "vq"]  # L_traj leads, or L_vq + L_traj / 2 after the curriculum
+    learning_rate: Positive  # peak of the curriculum: linear warm-up, then half a cosine to zero
     warmup: Count  # updates
     weight_decay: Weight
     clip: Positive  # largest norm of the gradient
     validate_every: Size  # updates
     alignment: Alignment
+    heads: HeadsConfig
 
     def __post_init__(self) -> None:
         for name, size in (
@@ -93,20 +115,27 @@ class Config:
                 raise ValueError(
                     f"{name}: allowed a multiple of microbatches = {self.microbatches}, got {size}"
                 )
-        if self.warmup >= self.updates:
+        if self.warmup >= self.lessons:
             raise ValueError(
-                f"warmup: allowed fewer than the {self.updates} updates, got {self.warmup}"
+                f"warmup: allowed fewer than the {self.lessons} updates of the curriculum, "
+                f"got {self.warmup}"
             )
+
+    @property
+    def lessons(self) -> int:
+        """Optimizer steps of the curriculum."""
+        return sum(phase.updates for phase in self.curriculum)
 
     @property
     def updates(self) -> int:
         """Optimizer steps in all."""
-        return sum(phase.updates for phase in self.curriculum) + self.alignment.updates
+        return self.lessons + self.alignment.updates
 
     @property
-    def num_intervals(self) -> int:
-        """Validations."""
-        return -(-self.updates // self.validate_every)
+    def validations(self) -> list[int]:
+        """Updates after which the agent is validated: every so many, at the ends of both parts."""
+        regular = range(self.validate_every, self.updates, self.validate_every)
+        return sorted({*regular, self.lessons, self.updates})
 
     def horizon(self, update: int) -> int:
         """Steps of the windows of an update, counted from 0."""
@@ -114,9 +143,17 @@ class Config:
             if update < phase.updates:
                 return phase.horizon
             update -= phase.updates
-        return self.curriculum[-1].horizon
+        return self.alignment.horizon
 
     def aligns(self, update: int) -> bool:
         """Whether an update, counted from 0, sees the alignment losses."""
-        after = update - (self.updates - self.alignment.updates)
+        after = update - self.lessons
         return after >= 0 and after % self.alignment.every == 0
+
+    def rate(self, update: int) -> float:
+        """Learning rate of an update, counted from 0."""
+        if update >= self.lessons:
+            left = (self.updates - update) / self.alignment.updates
+            return self.alignment.learning_rate * left
+        warm = min(1.0, (update + 1) / (self.warmup + 1))
+        return self.learning_rate * warm * (1 + math.cos(math.pi * update / self.lessons)) / 2

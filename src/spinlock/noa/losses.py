@@ -17,14 +17,15 @@ from spinlock.tokenizer.model import Tokenizer
 def trajectory(
     predicted: Float[Tensor, "n h C H W"],
     target: Float[Tensor, "n h C H W"],
-    scale: Float[Tensor, " n"],
+    scale: Float[Tensor, "n h"],
 ) -> Float[Tensor, " n"]:
-    r"""$L_{traj} = \frac1h \sum_t \langle (\hat u_t - u_t)^2 \rangle / s$ of each window.
+    r"""$L_{traj} = \frac1h \sum_t \langle (\hat u_t - u_t)^2 \rangle / s_t$ of each window.
 
-    s is the mean square of the operator's increments, so that a slow operator counts as much as
-    a fast one: 1 at one step is what the prediction "nothing changes" gets.
+    s_t is the operator's own unit of errors t steps after the start (`windows.unit`), so that a
+    slow operator counts as much as a fast one: 1 at one step is what the prediction "nothing
+    changes" gets.
     """
-    return (predicted - target).square().mean((1, 2, 3, 4)) / scale
+    return ((predicted - target).square().mean((2, 3, 4)) / scale).mean(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Aligned:
 
     latent: Float[Tensor, ""]
     commitment: Float[Tensor, ""]
+    code: Float[Tensor, ""]
     masked: int  # predictions beyond the bound, left out
 
 
@@ -82,28 +84,32 @@ def alignment(
     u0: Float[Tensor, "n C H W"],
     space: Space,
 ) -> Aligned:
-    r"""$L_{latent}$ and $L_{commit}$ of whole rollouts in the space of a frozen tokenizer.
+    r"""$L_{latent}$, $L_{commit}$ and $L_{vq}$ of whole rollouts under a frozen tokenizer.
 
     $L_{latent}$: mean squared difference between the latents (before quantization) of predicted
     and target features, in standard deviations of the training operators. $L_{commit}$: squared
     distance of the predicted latents to their own nearest codes, or to those of the target
-    (`commit_to`). Categories of INITIAL columns are left out of both: u0 is given. Operator
-    sensitivity is missing in both, as six more steps for every loss would be needed.
+    (`commit_to`). $L_{vq}$: squared distance of the codes of the prediction to those of the target,
+    with the straight-through gradient. Categories of INITIAL columns are left out: u0 is given.
+    Operator sensitivity is missing on both sides, as six more steps would be needed.
     """
     within = predicted.detach().abs().amax((1, 2, 3, 4)) <= space.bound
     if not within.any():
         zero = predicted.nan_to_num().sum() * 0
-        return Aligned(latent=zero, commitment=zero, masked=len(within))
+        return Aligned(latent=zero, commitment=zero, code=zero, masked=len(within))
     tokenizer = space.tokenizer
     found = _latents(predicted[within], u0[within], tokenizer)
     with torch.no_grad():
         wanted = _latents(target[within], u0[within], tokenizer)
-        codes = tokenizer.quantize(wanted).tokens if space.commit_to == "target" else None
+        target_codes = tokenizer.quantize(wanted)
+    codes = target_codes.tokens if space.commit_to == "target" else None
+    apart = (tokenizer.quantize(found).latents - target_codes.latents).square().sum(-1)
     dynamic = _dynamic(tokenizer)
     difference = tokenizer.standardize(found) - tokenizer.standardize(wanted)
     return Aligned(
         latent=difference[:, dynamic].square().mean(),
         commitment=tokenizer.code_distance(found, codes)[:, dynamic].mean(),
+        code=apart[:, dynamic].mean(),
         masked=int((~within).sum()),
     )
 

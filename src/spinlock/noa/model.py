@@ -11,10 +11,14 @@ from torch import Tensor, nn
 
 from spinlock import artifacts, params, randomness
 from spinlock.noa import conditioning
+from spinlock.noa.certainty import Certainty
 from spinlock.noa.conditioning import Columns, ThetaEmbedding
 from spinlock.noa.config import Config
+from spinlock.noa.context import ContextEncoder
+from spinlock.noa.heads import Embeddings, Heads, Inside, pooled
 from spinlock.noa.windows import coefficients
 from spinlock.operators.u_afno import UAFNO, Shape
+from spinlock.refusals import Refusal
 from spinlock.rollout import policies
 from spinlock.sampling.table import Operators
 
@@ -32,6 +36,7 @@ class Agent(nn.Module):
 
     theta_mean: Tensor
     theta_scale: Tensor
+    neutral: Tensor  # of the columns of θ: their mean
 
     def __init__(self, config: Config, columns: Columns, channels: int) -> None:
         """Build with weights from torch's global generator; see `initialized`.
@@ -43,36 +48,137 @@ class Agent(nn.Module):
         """
         super().__init__()
         self.config, self.names, self.channels = config, columns.names, channels
+        self.heads: Heads | None = None  # added to the finished agent
         self.register_buffer("theta_mean", columns.mean)
         self.register_buffer("theta_scale", columns.scale)
+        self.register_buffer("neutral", columns.neutral)
         self.embedding = ThetaEmbedding(len(columns.names), config.backbone.embedding_dim)
         self.backbone = UAFNO(_shape(config, channels))
+        if config.context_steps:
+            self.context = ContextEncoder(channels, config.backbone.embedding_dim)
+        if config.certainty:
+            self.certainty = Certainty(config.backbone.embedding_dim, channels)
 
     @property
     def columns(self) -> Columns:
         """The columns of θ."""
-        return Columns(names=self.names, mean=self.theta_mean, scale=self.theta_scale)
+        return Columns(
+            names=self.names,
+            mean=self.theta_mean,
+            scale=self.theta_scale,
+            neutral=self.neutral,
+        )
 
     def rollout(
-        self, operators: Operators, u0: Float[Tensor, "n C H W"], steps: int
+        self,
+        theta: Operators,
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
+        *,
+        age: int = 0,
+        told: Float[Tensor, "n P"] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
-        """Predict u_1 … u_T of some operators from their initial conditions.
+        """Predict the T fields that follow u0.
+
+        Args:
+            theta: the operators, of which it reads nothing but θ and the basis coefficients.
+            u0: a field of each to start from.
+            steps: T.
+            context: u_0 … u_c of a trajectory of each, if the agent was trained with
+                `context_steps` c > 0, and only then.
+            age: steps that u0 itself has been predicted for; 0 for a true field.
+            told: what the network sees in place of θ, for ablations; None: `told(theta)`.
 
         Raises:
-            Refusal: the operators have other columns of θ than the agent was trained with, or the
-                encoder levels do not divide the grid.
+            Refusal: the operators have other columns of θ than the agent was trained with, the
+                context is of another length, or the encoder levels do not divide the grid.
         """
-        theta = conditioning.standardized(operators, self.columns)
+        self._check_context(context)
         with torch.no_grad():
             return self.unroll(
-                theta, coefficients(operators), u0, steps=steps, gradient_steps=steps
+                self.told(theta) if told is None else told,
+                coefficients(theta),
+                u0,
+                steps=steps,
+                gradient_steps=steps,
+                context=context,
+                age=age,
             )
 
+    def _check_context(self, context: Float[Tensor, "n k C H W"] | None) -> None:
+        found = 0 if context is None else context.shape[1] - 1
+        if found != self.context_steps:
+            raise Refusal(
+                f"context: the agent was trained with {self.context_steps} transitions, got {found}"
+            )
+
+    @property
+    def context_steps(self) -> int:
+        """c, transitions that `rollout` asks for."""
+        return self.config.context_steps
+
+    def embeddings(
+        self,
+        theta: Operators,
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
+    ) -> Embeddings:
+        """What the tokenizer's family embeddings of such rollouts will be, by the feature heads.
+
+        Raises:
+            Refusal: the agent has no heads; and as `rollout`.
+        """
+        if self.heads is None:
+            raise Refusal("embeddings: the agent was trained without heads (train_noa.heads)")
+        self._check_context(context)
+        with torch.no_grad():
+            return self.heads(
+                self.inside(self.told(theta), coefficients(theta), u0, steps, context)
+            )
+
+    @torch.no_grad()
+    def inside(
+        self,
+        theta: Float[Tensor, "n P"],
+        coefficients: Float[Tensor, "n 2"],
+        u0: Float[Tensor, "n C H W"],
+        steps: int,
+        context: Float[Tensor, "n k C H W"] | None,
+    ) -> Inside:
+        """What the network sees on a rollout, in the arguments of `unroll`."""
+        seen: list[dict[str, Tensor]] = []
+        self.unroll(
+            theta,
+            coefficients,
+            u0,
+            steps=steps,
+            gradient_steps=steps,
+            context=context,
+            watch=lambda found: seen.append({k: pooled(v.float()) for k, v in found.items()}),
+        )
+        skips = [torch.cat([v for k, v in at.items() if k != "bottleneck"], 1) for at in seen]
+        return Inside(
+            bottleneck=torch.stack([at["bottleneck"] for at in seen], 1),
+            skips=torch.stack(skips, 1),
+        )
+
+    def told(self, theta: Operators) -> Float[Tensor, "n P"]:
+        """The standardized columns of some operators, which the network sees."""
+        return conditioning.standardized(theta, self.columns)
+
     def step_map(
-        self, operators: Operators
+        self, operators: Operators, age: int, context: Float[Tensor, "n k C H W"] | None = None
     ) -> Callable[[Float[Tensor, "n C H W"]], Float[Tensor, "n C H W"]]:
-        """One step of some operators, all of them together, without gradient."""
-        return lambda u: self.rollout(operators, u, 1)[:, 0]
+        """One step of some operators, all of them together, without gradient.
+
+        Args:
+            operators: which.
+            age: steps that the fields have been predicted for.
+            context: as in `rollout`.
+        """
+        return lambda u: self.rollout(operators, u, 1, context, age=age)[:, 0]
 
     def unroll(
         self,
@@ -82,7 +188,11 @@ class Agent(nn.Module):
         *,
         steps: int,
         gradient_steps: int,
+        context: Float[Tensor, "n k C H W"] | None = None,
+        age: int = 0,
         generator: torch.Generator | None = None,
+        disturb: Callable[[Tensor, int], Tensor] | None = None,
+        watch: Callable[[dict[str, Tensor]], None] | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Roll out from u0, with gradient.
 
@@ -93,17 +203,31 @@ class Agent(nn.Module):
             steps: T.
             gradient_steps: the field is detached after every so many steps (truncated
                 back-propagation through time), counted from the last one back.
+            context: u_0 … u_c of a trajectory of each, if c > 0.
+            age: steps since u0 was a true field; it matters to `certainty` alone.
             generator: source of dropout; none, no dropout.
+            disturb: (output, step in 1 … T) → output with noise, instead of `certainty`.
+            watch: is shown the bottleneck and the skips of every step.
         """
         dtype = PRECISIONS[self.config.precision]
-        conditioned = self.backbone.condition(self.embedding(theta))
+        embedding = self.embedding(theta)
+        if context is not None:
+            embedding = embedding + self.context(context, coefficients)
+        conditioned = self.backbone.condition(embedding)
+        fading = self.certainty.coefficients(embedding) if self.config.certainty else None
         weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}
         keep, gain = self._coefficients(coefficients)[:, :, None, None, None].unbind(1)
         u, frames = u0, []
         for step in range(steps):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
+            if watch is not None:
+                watch(self.backbone.intermediate_features(u.to(dtype), weights, "all"))
             output = self.backbone(u.to(dtype), weights, generator).float()
+            if disturb is not None:
+                output = disturb(output, step + 1)
+            elif fading is not None:
+                output = self.certainty(output, fading, age + step)
             u = policies.advance(u, output, keep, gain)
             frames.append(u)
         return torch.stack(frames, 1)
@@ -118,6 +242,7 @@ class Agent(nn.Module):
         # As text, because pickle tells equal strings from identical ones: a loaded agent would
         # be saved with other bytes.
         about = {"config": asdict(self.config), "names": self.names, "channels": self.channels}
+        about["heads"] = None if self.heads is None else [self.heads.inside, self.heads.dims]
         weights = {name: value.clone() for name, value in self.state_dict().items()}
         artifacts.save_checkpoint(path, KIND, {"about": json.dumps(about), "weights": weights})
 
@@ -139,9 +264,15 @@ def load(path: Path | str) -> Agent:
     found = artifacts.load_checkpoint(path, KIND)
     about, weights = json.loads(found["about"]), found["weights"]
     columns = Columns(
-        names=tuple(about["names"]), mean=weights["theta_mean"], scale=weights["theta_scale"]
+        names=tuple(about["names"]),
+        mean=weights["theta_mean"],
+        scale=weights["theta_scale"],
+        neutral=weights["neutral"],
     )
     agent = Agent(params.parse("config", about, Config, path), columns, about["channels"])
+    if about["heads"] is not None:
+        inside, dims = about["heads"]
+        agent.heads = Heads(inside, dims, agent.config.heads.width)
     agent.load_state_dict(weights)
     return agent.eval()
 

@@ -1,15 +1,19 @@
 """From files to what training needs, and from its history to metrics."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from spinlock.noa import conditioning, losses, windows
+from spinlock import runtime
+from spinlock.noa import conditioning, extra, losses, windows
+from spinlock.noa.conditioning import Columns
 from spinlock.noa.config import Config
 from spinlock.noa.losses import Space
 from spinlock.noa.model import Agent, initialized
-from spinlock.noa.training import MASKED, Data
+from spinlock.noa.training import MASKED, Data, chosen
+from spinlock.noa.windows import Windows
 from spinlock.operators import cnn
 from spinlock.operators.u_afno import check_grid
 from spinlock.refusals import Refusal
@@ -47,28 +51,53 @@ def prepare(
             conditioning.standardized(some, columns),
             rollouts(some, paths[1], workers=workers),
             config.normalize,
+            config.context_steps,
         )
         for some in (train, validation)
     ]
     space = Space(tokenizer=tokenizer, bound=index.bound, commit_to=config.alignment.commit_to)
-    return agent, Data(train=sets[0], validation=sets[1], space=space)
+    beyond = _extra(paths[0], config, columns, index, workers) if config.extra_operators else None
+    return agent, Data(train=sets[0], extra=beyond, validation=sets[1], space=space)
+
+
+def _extra(path: Path, config: Config, columns: Columns, index: Index, workers: int) -> Windows:
+    """The further training operators, replayed; says how long that took."""
+    start = time.monotonic()
+    some = extra.operators(path, config.extra_operators)
+    found = windows.collect(
+        some,
+        conditioning.standardized(some, columns),
+        extra.rollouts(some, index, config.extra_steps, config.extra_realizations, workers),
+        config.normalize,
+        config.context_steps,
+    )
+    runtime.note(
+        f"train-noa: {len(some)} extra operators, {config.extra_steps} steps each, replayed in "
+        f"{time.monotonic() - start:.0f} s"
+    )
+    return found
 
 
 def metrics(
-    agent: Agent, data: Data, history: Sequence[Mapping[str, float]]
+    agent: Agent,
+    data: Data,
+    history: Sequence[Mapping[str, float]],
+    heads: Mapping[str, float],
 ) -> dict[str, float | int | None]:
     """Metrics `noa/…`: validation scores of the best update, training losses as they were last.
 
+    `head_r2_…` are the R² of the feature heads on validation operators.
     `val_loss` is L_traj on validation operators over the curriculum's last horizon;
     `masked_predictions` counts the predictions beyond the bound that alignment left out.
     """
-    best = min(history, key=lambda record: record["val_error"])
+    best = chosen(history, agent.config)
     found: dict[str, float | int | None] = {
         f"noa/{name}": value for name, value in best.items() if name.startswith("val_")
     }
-    for name in ("trajectory_loss", "latent_loss", "commitment_loss"):
+    for name in ("trajectory_loss", "latent_loss", "commitment_loss", "code_loss"):
         values = [record[name] for record in history if name in record]
         found[f"noa/{name}"] = values[-1] if values else None
+    found |= {f"noa/{name}": value for name, value in heads.items()}
     masked = sum(record[MASKED] for record in history if MASKED in record)
     return found | {
         "noa/masked_predictions": int(masked),
@@ -76,6 +105,7 @@ def metrics(
         "noa/best_update": int(best["update"]),
         "noa/parameters": sum(parameter.numel() for parameter in agent.parameters()),
         "noa/train_operators": len(data.train),
+        "noa/extra_operators": agent.config.extra_operators,
         "noa/diverged_realizations": int(np.sum(data.train.lengths < data.train.steps)),
     }
 
@@ -97,11 +127,16 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
             "train_noa.backbone.dilations: before the first stride the agent must see at least "
             f"the {seen} cells that an operator sees, got {shape.receptive_field}"
         )
-    longest = max(phase.horizon for phase in config.curriculum)
-    if longest > index.steps:
+    longest = max(config.alignment.horizon, *(phase.horizon for phase in config.curriculum))
+    if config.context_steps + longest > index.steps:
         raise Refusal(
-            f"train_noa.curriculum: horizon: allowed up to {index.steps}, the steps of the "
-            f"rollouts, got {longest}"
+            f"train_noa: horizon: allowed up to {index.steps - config.context_steps}, the steps of "
+            f"the rollouts after the context, got {longest}"
+        )
+    if config.extra_operators and config.extra_steps > index.steps:
+        raise Refusal(
+            f"train_noa.extra_steps: allowed up to {index.steps}, the steps of the rollouts, got "
+            f"{config.extra_steps}"
         )
     if tokenizer.num_steps != index.steps:
         raise Refusal(

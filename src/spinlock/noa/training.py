@@ -1,7 +1,6 @@
 """Training the agent: a generator of scores, resumable to the bit."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from spinlock.artifacts import load_checkpoint, save_checkpoint
 from spinlock.noa import losses, validation
+from spinlock.noa.config import Config
 from spinlock.noa.losses import Space
 from spinlock.noa.model import Agent
 from spinlock.noa.parallel import Part, gradients
@@ -23,6 +23,7 @@ from spinlock.refusals import Refusal
 KIND = "train_noa"
 SAVE_EVERY = 1  # validations between two checkpoints of a run; it cannot change a result
 SELECTION_STEPS = 32  # at least so long are the rollouts that choose the weights
+GRID_WEIGHT = 0.5  # of L_traj beside L_vq, seed 004
 MASKED = "masked_predictions"  # a count, where the other numbers of a record are losses
 BETAS = (0.9, 0.99)  # a short memory of squares: the curriculum changes their size
 
@@ -33,9 +34,20 @@ Record = dict[str, float]
 class Data:
     """What training reads."""
 
-    train: Windows
+    train: Windows  # the operators of the table
+    extra: Windows | None  # further ones, with shorter rollouts
     validation: Windows
     space: Space
+
+    @property
+    def windows(self) -> list[Windows]:
+        """All to learn from."""
+        return [self.train] if self.extra is None else [self.train, self.extra]
+
+    @property
+    def whole(self) -> int:
+        """Steps that the agent predicts of a whole rollout: T − c."""
+        return self.train.steps - self.train.context_steps
 
 
 def fit(
@@ -79,21 +91,19 @@ class _Run:
         self.update = 0
         self.history: list[Record] = []
         self.best: dict[str, Tensor] = {}
-        self.best_error = math.inf
 
     def interval(self) -> Record:
         """Train up to the next validation; the scores there."""
         self.agent.train()
         reports: list[Record] = []
-        last = min(self.update + self.config.validate_every, self.config.updates)
+        last = next(at for at in self.config.validations if at > self.update)
         while self.update < last:
             reports += self._step()
             self.update += 1
         self.agent.eval()
         record = {"update": float(self.update), **_summary(reports), **self._validate()}
         self.history.append(record)
-        if record["val_error"] < self.best_error or not self.best:
-            self.best_error = record["val_error"]
+        if chosen(self.history, self.config) is record:
             self.best = {k: v.clone() for k, v in self.agent.state_dict().items()}
         return record
 
@@ -104,33 +114,28 @@ class _Run:
             parameter.grad = gradient
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._rate()
+            group["lr"] = self.config.rate(self.update)
         self.optimizer.step()
         return reports
-
-    def _rate(self) -> float:
-        """Share of the peak learning rate: linear warm-up, then half a cosine."""
-        warm = min(1.0, (self.update + 1) / (self.config.warmup + 1))
-        return warm * (1 + math.cos(math.pi * self.update / self.config.updates)) / 2
 
     def _parts(self) -> list[Part]:
         """The losses of this update, part by part."""
         config, count = self.config, self.config.microbatches
         rng = stream(self.seed, "noa/batch", step=self.update)
         horizon = config.horizon(self.update)
-        batch = draw(self.data.train, config.batch_size, horizon, config.initial_share, rng)
+        batch = draw(self.data.windows, config.batch_size, horizon, config.initial_share, rng)
         generators = self._generators()
+        leads = config.objective == "mse" or not config.aligns(self.update)
+        weight = (1.0 if leads else GRID_WEIGHT) / count
         parts: list[Part] = [
-            partial(supervised, self.agent, part, generator, count)
+            partial(supervised, self.agent, part, generator, weight)
             for part, generator in zip(batch.split(count), generators, strict=True)
         ]
         if config.aligns(self.update):
             rng = stream(self.seed, "noa/alignment", step=self.update)
-            whole = draw(
-                self.data.train, config.alignment.batch_size, self.data.train.steps, 1.0, rng
-            )
+            whole = draw([self.data.train], config.alignment.batch_size, self.data.whole, 1.0, rng)
             parts += [
-                partial(aligned, self.agent, part, self.data.space, count)
+                partial(aligned, self.agent, part, self.data.space, 1 / count)
                 for part in whole.split(count)
             ]
         return parts
@@ -145,7 +150,7 @@ class _Run:
     def _validate(self) -> Record:
         horizon = self.config.curriculum[-1].horizon
         windows = self.data.validation
-        steps = min(windows.steps, max(horizon, SELECTION_STEPS))
+        steps = min(self.data.whole, max(horizon, SELECTION_STEPS))
         return validation.scores(self.agent, windows, horizon, steps, self.executor)
 
     def state(self) -> dict[str, object]:
@@ -156,7 +161,6 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
             "best": self.best,
-            "best_error": self.best_error,
         }
 
     def restore(self, state: dict) -> None:
@@ -164,19 +168,35 @@ class _Run:
         self.agent.load_state_dict(state["agent"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.update, self.history = state["update"], state["history"]
-        self.best, self.best_error = state["best"], state["best_error"]
+        self.best = state["best"]
+
+
+def chosen(history: Sequence[Mapping[str, float]], config: Config) -> Mapping[str, float]:
+    """The validation whose weights the agent ends with: of the lowest error, or a later one.
+
+    Alignment may raise the error, which it is not about, by the tolerance: of its validations the
+    last that does not raise it by more is taken.
+    """
+    best, lowest = history[0], history[0]["val_error"]
+    for record in history[1:]:
+        aligned = record["update"] > config.lessons
+        share = 1 + config.alignment.tolerance if aligned else 1.0
+        if record["val_error"] < share * lowest:
+            best = record
+        lowest = min(lowest, record["val_error"])
+    return best
 
 
 def supervised(
-    agent: Agent, batch: Batch, generator: torch.Generator, parts: int
+    agent: Agent, batch: Batch, generator: torch.Generator, weight: float
 ) -> tuple[Tensor, Record]:
-    """L_traj of one of the parts of a batch, as a share of the batch's.
+    """L_traj of one of the parts of a batch, weighted.
 
     Raises:
         Refusal: the loss of an operator is not finite.
     """
     noise = torch.randn(batch.start.shape, generator=generator)
-    size = agent.config.noise_injection * batch.scale.sqrt()
+    size = agent.config.noise_injection * batch.scale[:, 0].sqrt()
     start = batch.start + size[:, None, None, None] * noise
     predicted = agent.unroll(
         batch.theta,
@@ -184,6 +204,7 @@ def supervised(
         start,
         steps=batch.target.shape[1],
         gradient_steps=agent.config.gradient_steps,
+        context=batch.context,
         generator=generator,
     )
     each = losses.trajectory(predicted, batch.target, batch.scale)
@@ -191,37 +212,48 @@ def supervised(
     if bad:
         raise Refusal(f"train_noa: L_traj is not finite for operators {bad}")
     loss = each.mean()
-    return loss / parts, {"trajectory_loss": float(loss.detach())}
+    return weight * loss, {"trajectory_loss": float(loss.detach())}
 
 
-def aligned(agent: Agent, batch: Batch, space: Space, parts: int) -> tuple[Tensor, Record]:
-    """λ₁ L_latent + λ₂ L_commit of one of the parts of a batch of whole rollouts.
+def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Tensor, Record]:
+    """λ₁ L_latent + λ₂ L_commit of one of the parts of a batch of whole rollouts, weighted.
 
-    The gradient passes through the last `gradient_steps` of the rollout only.
+    If the codes lead (`objective: vq`), L_vq is added. The gradient passes through the last
+    `gradient_steps` of the rollout only.
     """
     config = agent.config.alignment
-    predicted = _late_gradient(agent, batch, config.gradient_steps)
-    found = losses.alignment(predicted, batch.target, batch.start, space)
+    predicted, target, u0 = (
+        _late_gradient(agent, batch, config.gradient_steps),
+        batch.target,
+        batch.start,
+    )
+    if batch.context is not None:  # features are those of rollouts from their beginning
+        u0, seen = batch.context[:, 0], batch.context[:, 1:]
+        predicted, target = torch.cat([seen, predicted], 1), torch.cat([seen, target], 1)
+    found = losses.alignment(predicted, target, u0, space)
     loss = config.latent_weight * found.latent + config.commitment_weight * found.commitment
+    if agent.config.objective == "vq":
+        loss = loss + found.code
     report = {
+        "code_loss": float(found.code.detach()),
         "latent_loss": float(found.latent.detach()),
         "commitment_loss": float(found.commitment.detach()),
         MASKED: float(found.masked),
     }
-    return loss / parts, report
+    return weight * loss, report
 
 
 def _late_gradient(agent: Agent, batch: Batch, last: int) -> Float[Tensor, "n T C H W"]:
     """Whole rollouts whose gradient passes through the last steps only."""
     first = max(0, batch.target.shape[1] - last)
-    theta, policy, u = batch.theta, batch.coefficients, batch.start
-    frames = []
+    unroll = partial(agent.unroll, batch.theta, batch.coefficients, context=batch.context)
+    u, frames = batch.start, []
     if first:
         with torch.no_grad():
-            frames.append(agent.unroll(theta, policy, u, steps=first, gradient_steps=first))
+            frames.append(unroll(u, steps=first, gradient_steps=first))
         u = frames[0][:, -1]
     rest = batch.target.shape[1] - first
-    frames.append(agent.unroll(theta, policy, u, steps=rest, gradient_steps=rest))
+    frames.append(unroll(u, steps=rest, gradient_steps=rest, age=first))
     return torch.cat(frames, 1)
 
 

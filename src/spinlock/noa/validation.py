@@ -3,7 +3,7 @@
 from concurrent.futures import Executor
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.noa import losses
@@ -31,7 +31,7 @@ def vrmse(
 def scores(
     agent: Agent, windows: Windows, horizon: int, steps: int, executor: Executor
 ) -> dict[str, float]:
-    """Rollout errors from u0, realization 0.
+    """Rollout errors from u0, or from u_c after the context, realization 0.
 
     Args:
         agent: as it stands.
@@ -43,22 +43,32 @@ def scores(
     Returns:
         `val_loss`, the supervised loss over the first `horizon` steps, mean over operators;
         `val_vrmse_t`, the median over operators of the VRMSE at the headline steps t; and
-        `val_error`, the mean of these.
+        `val_error`, the mean over update policies, each counted once, of those medians.
 
     Raises:
         Refusal: there is no operator to judge by.
     """
-    whole = torch.from_numpy(windows.lengths[:, REALIZATION] >= steps).nonzero()[:, 0]
+    last = steps + windows.context_steps
+    whole = torch.from_numpy(windows.lengths[:, REALIZATION] >= last).nonzero()[:, 0]
     if not len(whole):
-        raise Refusal(f"train_noa: no validation operator stays bounded for {steps} steps")
+        raise Refusal(f"train_noa: no validation operator stays bounded for {last} steps")
     found = executor.map(
         lambda rows: _errors(agent, windows, rows, horizon, steps), whole.split(CHUNK)
     )
     loss, errors = (torch.cat(parts) for parts in zip(*found, strict=True))
     medians = errors.quantile(0.5, dim=0).tolist()
     curve = {f"val_vrmse_{t}": medians[t - 1] for t in HEADLINE_STEPS if t <= steps}
-    error = sum(curve.values()) / len(curve)
-    return {"val_loss": float(loss.mean()), "val_error": error, **curve}
+    headline = errors[:, [t - 1 for t in HEADLINE_STEPS if t <= steps]]
+    groups = _policies(windows.coefficients[whole])
+    error = torch.stack([headline[rows].quantile(0.5, dim=0).mean() for rows in groups]).mean()
+    return {"val_loss": float(loss.mean()), "val_error": float(error), **curve}
+
+
+def _policies(coefficients: Float[Tensor, "n 2"]) -> list[Bool[Tensor, " n"]]:
+    """The operators of each policy that occurs: keep is 0, 1, or between (`policies`)."""
+    keep = coefficients[:, 0]
+    groups = (keep == 0, keep == 1, (keep > 0) & (keep < 1))
+    return [group for group in groups if group.any()]
 
 
 @torch.no_grad()
@@ -66,10 +76,16 @@ def _errors(
     agent: Agent, windows: Windows, rows: Tensor, horizon: int, steps: int
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n steps"]]:
     """Supervised loss and VRMSE of some operators."""
-    batch = take(windows, [(int(row), REALIZATION, 0) for row in rows], steps)
+    first = windows.context_steps
+    batch = take([(windows, int(row), REALIZATION, first) for row in rows], steps)
     predicted = agent.unroll(
-        batch.theta, batch.coefficients, batch.start, steps=steps, gradient_steps=steps
+        batch.theta,
+        batch.coefficients,
+        batch.start,
+        steps=steps,
+        gradient_steps=steps,
+        context=batch.context,
     )
-    first = slice(None), slice(horizon)
-    loss = losses.trajectory(predicted[first], batch.target[first], batch.scale)
+    near = slice(None), slice(horizon)
+    loss = losses.trajectory(predicted[near], batch.target[near], batch.scale[near])
     return loss, vrmse(predicted, batch.target)

@@ -1,20 +1,21 @@
 """The training rollouts in memory, and the windows that are drawn from them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from spinlock.noa.config import Normalize
 from spinlock.refusals import Refusal
 from spinlock.rollout import policies
 from spinlock.rollout.engine import Rollout
 from spinlock.sampling.table import Operators
 
 SMALLEST = 1e-12  # mean square below which an operator does not move at all
+STRIDE = 8  # frames between the starts over which a displacement is averaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Windows:
     coefficients: Float[Tensor, "N 2"]  # of the policies: keep, gain
     fields: Float[Tensor, "N R frames C H W"]  # u_0 … u_T
     lengths: Int[np.ndarray, "N R"]  # steps before divergence; T if there is none
-    scale: Float[Tensor, " N"]  # unit of squared errors
+    scale: Float[Tensor, "N T"]  # unit of squared errors, by steps since a window's start
+    context_steps: int  # c: windows start at u_c or later
 
     @property
     def steps(self) -> int:
@@ -49,7 +51,8 @@ class Batch:
     coefficients: Float[Tensor, "n 2"]
     start: Float[Tensor, "n C H W"]
     target: Float[Tensor, "n h C H W"]
-    scale: Float[Tensor, " n"]
+    scale: Float[Tensor, "n h"]
+    context: Float[Tensor, "n k C H W"] | None  # u_0 … u_c of their rollouts; none if c is 0
 
     def split(self, parts: int) -> list["Batch"]:
         """Equal parts, in order."""
@@ -64,6 +67,7 @@ class Batch:
             start=self.start[rows],
             target=self.target[rows],
             scale=self.scale[rows],
+            context=None if self.context is None else self.context[rows],
         )
 
 
@@ -76,7 +80,8 @@ def collect(
     operators: Operators,
     theta: Float[Tensor, "N P"],
     rollouts: Iterable[Rollout],
-    normalize: Literal["increment", "field"],
+    normalize: Normalize,
+    context_steps: int,
 ) -> Windows:
     """Read rollouts into memory.
 
@@ -84,8 +89,8 @@ def collect(
         operators: the N operators of the rollouts.
         theta: their standardized columns.
         rollouts: one for each operator, in their order.
-        normalize: squared errors are measured in the mean square of the operator's increments
-            u_t − u_{t−1}, or of its fields.
+        normalize: what squared errors are measured in; see `unit`.
+        context_steps: c.
 
     Raises:
         Refusal: there are none.
@@ -107,54 +112,79 @@ def collect(
         coefficients=coefficients(operators),
         fields=fields,
         lengths=np.stack(lengths),
-        scale=torch.stack([_scale(u, normalize) for u in fields]),
+        scale=torch.stack([unit(u, normalize) for u in fields]),
+        context_steps=context_steps,
     )
 
 
 def draw(
-    windows: Windows, size: int, horizon: int, initial_share: float, rng: np.random.Generator
+    sets: Sequence[Windows], size: int, horizon: int, initial_share: float, rng: np.random.Generator
 ) -> Batch:
     """A batch of windows: operator, realization and first step of each by chance.
 
     Args:
-        windows: where from; realizations that diverge before `horizon` steps are left out.
+        sets: where from, all their operators alike; realizations that diverge before `horizon`
+            steps, and sets that are shorter, are left out.
         size: windows.
         horizon: their steps h.
-        initial_share: probability that a window starts at u0.
+        initial_share: probability that a window starts at u_c.
         rng: source of all three.
 
     Raises:
         Refusal: no rollout is as long as the horizon.
     """
-    usable = windows.lengths >= horizon
-    rows = np.flatnonzero(usable.any(1))
-    if not len(rows):
+    usable = [windows.lengths >= horizon + windows.context_steps for windows in sets]
+    rows = [(which, row) for which, own in enumerate(usable) for row in np.flatnonzero(own.any(1))]
+    if not rows:
         raise Refusal(f"train_noa.curriculum: no rollout has {horizon} steps before it diverges")
     places = []
-    for row in rows[rng.integers(len(rows), size=size)]:
-        realization = rng.choice(np.flatnonzero(usable[row]))
-        first = int(rng.integers(windows.lengths[row, realization] - horizon + 1))
-        places.append((row, realization, 0 if rng.random() < initial_share else first))
-    return take(windows, places, horizon)
+    for index in rng.integers(len(rows), size=size):
+        which, row = rows[index]
+        realization = rng.choice(np.flatnonzero(usable[which][row]))
+        earliest = sets[which].context_steps
+        latest = sets[which].lengths[row, realization] - horizon
+        first = int(rng.integers(earliest, latest + 1))
+        first = earliest if rng.random() < initial_share else first
+        places.append((sets[which], row, realization, first))
+    return take(places, horizon)
 
 
-def take(windows: Windows, places: Iterable[tuple[int, int, int]], horizon: int) -> Batch:
-    """The windows at some places: row, realization, first frame."""
-    places = list(places)
-    rows = [row for row, _, _ in places]
-    frames = torch.stack([windows.fields[n, r, t : t + horizon + 1] for n, r, t in places])
+def take(places: Sequence[tuple[Windows, int, int, int]], horizon: int) -> Batch:
+    """The windows at some places: set, row, realization, first frame."""
+    frames = torch.stack([own.fields[n, r, t : t + horizon + 1] for own, n, r, t in places])
+    seen = [own.fields[n, r, : own.context_steps + 1] for own, n, r, _ in places]
     return Batch(
-        ids=windows.ids[rows],
-        theta=windows.theta[rows],
-        coefficients=windows.coefficients[rows],
+        ids=np.array([own.ids[n] for own, n, _, _ in places]),
+        theta=torch.stack([own.theta[n] for own, n, _, _ in places]),
+        coefficients=torch.stack([own.coefficients[n] for own, n, _, _ in places]),
         start=frames[:, 0],
         target=frames[:, 1:],
-        scale=windows.scale[rows],
+        scale=torch.stack([own.scale[n, :horizon] for own, n, _, _ in places]),
+        context=torch.stack(seen) if len(seen[0]) > 1 else None,
     )
 
 
-def _scale(u: Float[Tensor, "R frames C H W"], normalize: Literal["increment", "field"]) -> Tensor:
-    """Mean square of the increments or of the fields, where they exist."""
+def unit(u: Float[Tensor, "R frames C H W"], normalize: Normalize) -> Float[Tensor, " T"]:
+    r"""What a squared error t = 1 … T steps after the start of a window is divided by.
+
+    The mean square, over what exists, of one of
+
+    * "increment": $u_s - u_{s-1}$ over all s, the same for all t. Errors grow with t, those of a
+      slow operator like t², so that it outweighs one that soon forgets where it came from.
+    * "field": $u_s$ over all s, the same for all t.
+    * "displacement": $u_{s+t} - u_s$ over every eighth s: 1 at every t is what the prediction
+      "nothing changes" gets, and 1/2 what the mean of a process gets that forgot its past.
+    """
+    steps = u.shape[1] - 1
+    if normalize == "displacement":
+        return torch.stack(
+            [_mean_square(u[:, t:] - u[:, :-t], STRIDE) for t in range(1, steps + 1)]
+        )
     values = u.diff(dim=1) if normalize == "increment" else u[:, 1:]
-    squares = values.square().mean((-3, -2, -1), dtype=torch.float64)
+    return _mean_square(values, 1).expand(steps)
+
+
+def _mean_square(values: Float[Tensor, "R frames C H W"], stride: int) -> Float[Tensor, ""]:
+    """Mean square of every so many frames where they exist; 1 if none does."""
+    squares = values[:, ::stride].square().mean((-3, -2, -1), dtype=torch.float64)
     return squares.nanmean().nan_to_num(1.0).clamp_min(SMALLEST).float()

@@ -9,15 +9,20 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import NullFormatter
 
 from spinlock.plots import headline, style
 
+WINDOW = " to "  # in the names of means over steps, which are too many to show
 # Baselines by the names they are drawn under: color, dashes. Others take the next color.
 LINES = {
     "agent": (style.BLUE, "-"),
     "persistence": (style.VERMILION, "-"),
     "policy alone": (style.ORANGE, "-"),
     "train mean": (style.GRAY, "-"),
+    "stencil": (style.PURPLE, "-"),
+    "no theta": (style.SKY, "-"),
+    "shuffled theta": (style.SKY, ":"),
     "noise floor": (style.GREEN, "--"),
 }
 
@@ -62,7 +67,8 @@ def dashboard(picture: AgentPicture) -> Figure:
     panels = upper.subplots(1, count + 1, width_ratios=[1.0] * count + [1.15])
     for axes, (group, curves) in zip(panels, picture.groups.items(), strict=False):
         _errors(axes, curves, f"{group}: {picture.counts[group]} operators")
-    headline.draw(panels[-1], picture.headlines, "On test operators (95 % interval)", 9)
+    shown = [row for row in picture.headlines if WINDOW not in row.name]
+    headline.draw(panels[-1], shown, "On test operators (95 % interval)", 9)
     for part, strip in zip(
         lower.subfigures(1, len(picture.strips), wspace=0.03, squeeze=False)[0],
         picture.strips,
@@ -86,13 +92,16 @@ def _errors(axes: Axes, curves: Mapping[str, ErrorCurve], title: str) -> None:
         ends.append((float(curve.median[-1]), name, color))
     axes.axhline(1.0, color=style.INK, linewidth=0.6, linestyle=":")
     axes.text(
-        0.01,
-        1.03,
+        0.99,
+        0.99,
         "error of the frame's own mean",
         fontsize=7,
-        color=style.GRAY,
+        color=style.INK,
+        ha="right",
+        va="top",
         transform=axes.get_yaxis_transform(),
     )
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(1, max(2, *(len(curve.median) for curve in curves.values())))
     style.name_lines(axes, ends)
 

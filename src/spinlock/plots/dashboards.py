@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves
+from spinlock.evaluation.failures import Failures, find
 from spinlock.evaluation.report import ALL, Evaluation, Report
-from spinlock.plots import agent, headline, lexicon
+from spinlock.plots import agent, failures, headline, lexicon
 from spinlock.plots.agent import ErrorCurve, Strip
 from spinlock.refusals import Refusal
 
@@ -58,7 +59,10 @@ def draw(
     sources = evaluation.sources
     panels = {panel: {name: curves[name] for name in names} for panel, names in PANELS.items()}
     shown = lexicon.pictures(sources.tokenizer, report, panels, grouping, sources.operators.seed)
-    return shown | {"agent.png": _agent(evaluation, report)}
+    return shown | {
+        "agent.png": _agent(evaluation, report),
+        "agent_failures.png": failures.dashboard(_failures(evaluation, report)),
+    }
 
 
 def _agent(evaluation: Evaluation, report: Report) -> Figure:
@@ -76,6 +80,13 @@ def _agent(evaluation: Evaluation, report: Report) -> Figure:
             headlines=headline.of(report.scorecard, "noa"),
         )
     )
+
+
+def _failures(evaluation: Evaluation, report: Report) -> Failures:
+    """Of the test operators."""
+    emulated = report.emulation
+    places = {p: evaluation.places(emulated, "test", p) for p in evaluation.policies}
+    return find(evaluation.sources, emulated, places)
 
 
 def _line(rows: list[dict[str, object]], predictor: str) -> ErrorCurve:

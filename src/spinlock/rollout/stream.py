@@ -51,20 +51,21 @@ def rollouts(
         yield from replay(operators, index, draw, workers)
     else:
         whole = all(index.stored_steps(i) == index.steps for i in operators.ids.tolist())
-        yield from _each(operators, index.read, 1 if whole else workers)
+        yield from each(operators, index.read, 1 if whole else workers)
 
 
 def replay(
     operators: Operators, settings: Settings, draw: int = 0, workers: int = 1
 ) -> Iterator[Rollout]:
     """Roll the operators out again, in their order, in this process or in a pool of others."""
-    yield from _each(operators, partial(roll_out, settings=settings, draw=draw), workers)
+    yield from each(operators, partial(roll_out, settings=settings, draw=draw), workers)
 
 
 Make = Callable[[Operators, int], Rollout]
 
 
-def _each(operators: Operators, make: Make, workers: int) -> Iterator[Rollout]:
+def each(operators: Operators, make: Make, workers: int) -> Iterator[Rollout]:
+    """What `make` gives for each row, in order, from this process or a pool of others."""
     if workers == 1 or len(operators) < 2:
         yield from (make(operators, row) for row in range(len(operators)))
         return

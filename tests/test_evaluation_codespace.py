@@ -1,0 +1,92 @@
+"""Tokens in code space: the truth, a permuted truth, and one code for all."""
+
+import numpy as np
+import pytest
+
+import evaluation_case as case
+from spinlock.evaluation import codespace, symbols
+from spinlock.evaluation.codes import Fit
+from spinlock.evaluation.intervals import Bootstrap
+
+HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    return case.sources(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def isolated(sources):
+    categories = sources.tokenizer.layout.categories
+    levels = [len(sizes) for sizes in sources.tokenizer.sizes]
+    return np.repeat([category.isolated for category in categories], levels)
+
+
+@pytest.fixture(scope="module")
+def truth(sources):
+    return symbols.truth(sources.tokenizer, sources.cleaned)[0]
+
+
+@pytest.fixture(scope="module")
+def space(sources, truth, isolated):
+    train = truth[sources.cleaned.rows("train")]
+    return codespace.fit(sources.tokenizer, train, isolated, Fit(1, "test", 1))
+
+
+def test_the_truth_meets_every_criterion(space, truth):
+    found = codespace.metrics(space, {"": truth}, truth, HOW)
+    assert found["code_error"] == found["code_error_relative"] == 0
+    assert found["entropy_ratio"] == found["entropy_ratio_two_sided"] == 1
+    assert found["token_divergence"] == 0
+    assert found["cluster_agreement"] == 1
+    assert found["cluster_ari"] == 1
+    assert 0 < found["token_utilization"] <= 1
+
+
+def test_other_operators_codes_have_twice_the_variance_as_error_and_the_same_entropy(space, truth):
+    others = np.random.default_rng(0).permutation(truth)
+    found = codespace.metrics(space, {"": others}, truth, HOW)
+    assert abs(found["code_error_relative"] - 2) < 0.5
+    assert found["entropy_ratio"] == pytest.approx(1)
+    assert found["token_divergence"] == pytest.approx(0)
+    assert abs(found["cluster_ari"]) < 0.2
+    assert found["cluster_agreement"] < 0.6
+
+
+def test_one_code_for_all_has_no_entropy_and_noise_has_too_much(space, truth):
+    collapsed = np.broadcast_to(truth[:1], truth.shape).copy()
+    found = codespace.metrics(space, {"": collapsed}, truth, HOW)
+    assert found["entropy_ratio_two_sided"] < 0.1
+    assert (
+        found["token_utilization"]
+        < 0.5 * codespace.metrics(space, {"": truth}, truth, HOW)["token_utilization"]
+    )
+    noise = np.random.default_rng(0).integers(space.sizes, size=truth.shape)
+    found = codespace.metrics(space, {"": noise}, truth, HOW)
+    assert found["entropy_ratio"] > 1
+    assert found["entropy_ratio_two_sided"] == pytest.approx(1 / found["entropy_ratio"])
+
+
+def test_a_small_group_is_null(space, truth):
+    found = codespace.metrics(space, {"": truth[:7]}, truth[:7], HOW)
+    assert set(found) == set(codespace.NAMES)
+    assert all(value is None for value in found.values())
+
+
+def test_initial_categories_do_not_count(space, truth, isolated):
+    changed = truth.copy()
+    changed[:, isolated] = (changed[:, isolated] + 1) % space.sizes[isolated]
+    found = codespace.metrics(space, {"": changed}, truth, HOW)
+    assert isolated.any()
+    assert found["code_error"] == 0
+    assert found["entropy_ratio"] == 1
+
+
+def test_disjoint_distributions_are_one_bit_apart():
+    assert codespace.divergence(np.zeros((9, 2), int), np.ones((9, 2), int)) == pytest.approx(1)
+
+
+def test_two_sided_is_symmetric():
+    assert codespace.two_sided(0.5) == codespace.two_sided(2.0) == 0.5
+    assert codespace.two_sided(0.0) == 0.0
