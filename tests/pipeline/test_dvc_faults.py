@@ -192,7 +192,7 @@ def test_a_damaged_file_of_the_workspace_comes_back_from_the_cache(ran, wanted, 
 
 @DAMAGE
 def test_a_damaged_file_of_the_cache_is_found_by_validate_and_made_again(ran, wanted, damage):
-    """DVC itself trusts it, so that the damage reaches the workspace; LOG.md says more."""
+    """DVC itself trusts it, so that the damage reaches the workspace."""
     path = in_cache(ran, "total")
     damage(path)
     (ran.folder / "total").unlink()
