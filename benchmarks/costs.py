@@ -22,7 +22,6 @@ from spinlock import params, profiles, runtime
 from spinlock.check import SECTIONS
 from spinlock.features import extract, names
 from spinlock.noa import conditioning, model
-from spinlock.noa.windows import coefficients
 from spinlock.operators.build import build as build_operator
 from spinlock.operators.build import num_parameters
 from spinlock.rollout import engine
@@ -122,7 +121,7 @@ def agent_cost(operators: Operators, config: Any) -> tuple[float, float]:
     some = operators.take(slice(0, size))
     columns = conditioning.fit(operators)
     agent = model.initialized(config, columns, operators.channels, operators.seed)
-    theta = conditioning.standardized(some, columns)
+    given = agent.given(some, None)
     u0 = torch.stack([engine.initial_condition(some, row) for row in range(size)])
     kept: dict[int, int] = {}
 
@@ -131,9 +130,7 @@ def agent_cost(operators: Operators, config: Any) -> tuple[float, float]:
         return tensor
 
     def learn() -> None:
-        predicted = agent.unroll(
-            theta, coefficients(some), u0, steps=GRAPH, gradient_steps=config.gradient_steps
-        )
+        predicted = agent.unroll(given, u0, steps=GRAPH, gradient_steps=config.gradient_steps)
         torch.autograd.grad(predicted.square().mean(), list(agent.parameters()))
 
     learn()

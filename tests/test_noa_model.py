@@ -14,6 +14,7 @@ import spinlock
 from spinlock import params
 from spinlock.noa import conditioning, model
 from spinlock.noa.config import Config
+from spinlock.noa.windows import Given
 from spinlock.refusals import Refusal
 from spinlock.sampling import space
 from spinlock.sampling.table import theta_features
@@ -29,6 +30,10 @@ KEYS = {
     "rate": ("learning_rate", "0.1", "number"),
     "integrator": ("integrator", "euler", "'policy' or 'direct'"),
 }
+
+
+def given(theta: torch.Tensor, policy: torch.Tensor) -> Given:
+    return Given(theta=theta, coefficients=policy, context=None)
 
 
 def u0(count: int, seed: int = 0) -> torch.Tensor:
@@ -142,7 +147,7 @@ def test_theta_matters():
     agent, operators = noa_cases.agent(), evaluation_case.table()
     theta = conditioning.standardized(operators, agent.columns)[:2].requires_grad_()
     policy = torch.tensor([[0.5, 0.5], [1.0, 0.1]])
-    agent.unroll(theta, policy, u0(2), steps=2, gradient_steps=2).square().sum().backward()
+    agent.unroll(given(theta, policy), u0(2), steps=2, gradient_steps=2).square().sum().backward()
     varies = theta_features(operators)[0].std(0) > 0
     assert (theta.grad.abs().amax(0)[torch.from_numpy(varies)] > 0).all()
 
@@ -151,7 +156,7 @@ def test_the_gradient_is_cut_every_so_many_steps_counted_from_the_end():
     agent, start = noa_cases.agent(), u0(1).requires_grad_()
     theta = torch.zeros(1, len(agent.names))
     policy = torch.tensor([[0.5, 0.5]])
-    u = agent.unroll(theta, policy, start, steps=3, gradient_steps=2)
+    u = agent.unroll(given(theta, policy), start, steps=3, gradient_steps=2)
     first, last = (torch.autograd.grad(u[:, t].sum(), start, retain_graph=True)[0] for t in (0, 2))
     assert first.abs().max() > 0  # step 1 stands before the cut
     assert last.abs().max() == 0
@@ -191,7 +196,7 @@ def test_one_backward_pass_reaches_every_parameter():
     agent = noa_cases.agent()
     theta = torch.from_numpy(np.random.default_rng(0).normal(size=(3, len(agent.names)))).float()
     policy = torch.tensor([[0.5, 0.5], [1.0, 0.1], [0.0, 1.0]])
-    agent.unroll(theta, policy, u0(3), steps=2, gradient_steps=2).square().sum().backward()
+    agent.unroll(given(theta, policy), u0(3), steps=2, gradient_steps=2).square().sum().backward()
     idle = [name for name, p in agent.named_parameters() if not p.grad.abs().max() > 0]
     assert not idle
 

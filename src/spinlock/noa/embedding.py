@@ -70,9 +70,7 @@ def _observe_rows(
     first = windows.context_steps
     places = [(windows, int(row), REALIZATION, first) for row in rows]
     batch = take(places, windows.steps - first)
-    inside = agent.inside(
-        batch.theta, batch.coefficients, batch.start, windows.steps - first, batch.context
-    )
+    inside = agent.inside(batch.given, batch.start, windows.steps - first)
     frames = windows.fields[rows, REALIZATION]
     view = losses.single_view(frames[:, 1:], frames[:, 0], tokenizer.cleaner, None)
     return inside, tokenizer.embeddings(tokenizer.cleaner.apply(view, smooth=False))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from spinlock.noa.conditioning import Columns, ThetaEmbedding
 from spinlock.noa.config import Config
 from spinlock.noa.context import ContextEncoder
 from spinlock.noa.heads import Embeddings, Heads, Inside, pooled
-from spinlock.noa.windows import coefficients
+from spinlock.noa.windows import Given, coefficients
 from spinlock.operators.u_afno import UAFNO, Shape
 from spinlock.refusals import Refusal
 from spinlock.rollout import policies
@@ -24,6 +24,18 @@ from spinlock.sampling.table import Operators
 
 KIND = "noa"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What may happen on the way of a rollout."""
+
+    generator: torch.Generator | None = None  # source of dropout; none, no dropout
+    disturb: Callable[[Tensor, int], Tensor] | None = None  # output, step in 1 … T → with noise
+    watch: Callable[[dict[str, Tensor]], None] | None = None  # sees bottleneck and skips
+
+
+NO_HOOKS = Hooks()
 
 
 class Agent(nn.Module):
@@ -94,24 +106,24 @@ class Agent(nn.Module):
             Refusal: the operators have other columns of θ than the agent was trained with, the
                 context is of another length, or the encoder levels do not divide the grid.
         """
-        self._check_context(context)
+        given = self.given(theta, context)
+        if told is not None:
+            given = replace(given, theta=told)
         with torch.no_grad():
-            return self.unroll(
-                self.told(theta) if told is None else told,
-                coefficients(theta),
-                u0,
-                steps=steps,
-                gradient_steps=steps,
-                context=context,
-                age=age,
-            )
+            return self.unroll(given, u0, steps=steps, gradient_steps=steps, age=age)
 
-    def _check_context(self, context: Float[Tensor, "n k C H W"] | None) -> None:
+    def given(self, theta: Operators, context: Float[Tensor, "n k C H W"] | None) -> Given:
+        """What the agent knows of some operators.
+
+        Raises:
+            Refusal: other columns of θ, or a context of another length, than in training.
+        """
         found = 0 if context is None else context.shape[1] - 1
         if found != self.context_steps:
             raise Refusal(
                 f"context: the agent was trained with {self.context_steps} transitions, got {found}"
             )
+        return Given(theta=self.told(theta), coefficients=coefficients(theta), context=context)
 
     @property
     def context_steps(self) -> int:
@@ -132,32 +144,17 @@ class Agent(nn.Module):
         """
         if self.heads is None:
             raise Refusal("embeddings: the agent was trained without heads (train_noa.heads)")
-        self._check_context(context)
         with torch.no_grad():
-            return self.heads(
-                self.inside(self.told(theta), coefficients(theta), u0, steps, context)
-            )
+            return self.heads(self.inside(self.given(theta, context), u0, steps))
 
     @torch.no_grad()
-    def inside(
-        self,
-        theta: Float[Tensor, "n P"],
-        coefficients: Float[Tensor, "n 2"],
-        u0: Float[Tensor, "n C H W"],
-        steps: int,
-        context: Float[Tensor, "n k C H W"] | None,
-    ) -> Inside:
-        """What the network sees on a rollout, in the arguments of `unroll`."""
+    def inside(self, given: Given, u0: Float[Tensor, "n C H W"], steps: int) -> Inside:
+        """What the network sees on a rollout."""
         seen: list[dict[str, Tensor]] = []
-        self.unroll(
-            theta,
-            coefficients,
-            u0,
-            steps=steps,
-            gradient_steps=steps,
-            context=context,
-            watch=lambda found: seen.append({k: pooled(v.float()) for k, v in found.items()}),
+        hooks = Hooks(
+            watch=lambda found: seen.append({k: pooled(v.float()) for k, v in found.items()})
         )
+        self.unroll(given, u0, steps=steps, gradient_steps=steps, hooks=hooks)
         skips = [torch.cat([v for k, v in at.items() if k != "bottleneck"], 1) for at in seen]
         return Inside(
             bottleneck=torch.stack([at["bottleneck"] for at in seen], 1),
@@ -182,50 +179,42 @@ class Agent(nn.Module):
 
     def unroll(
         self,
-        theta: Float[Tensor, "n P"],
-        coefficients: Float[Tensor, "n 2"],
+        given: Given,
         u0: Float[Tensor, "n C H W"],
         *,
         steps: int,
         gradient_steps: int,
-        context: Float[Tensor, "n k C H W"] | None = None,
         age: int = 0,
-        generator: torch.Generator | None = None,
-        disturb: Callable[[Tensor, int], Tensor] | None = None,
-        watch: Callable[[dict[str, Tensor]], None] | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> Float[Tensor, "n T C H W"]:
         """Roll out from u0, with gradient.
 
         Args:
-            theta: standardized columns.
-            coefficients: keep and gain of each policy.
+            given: what is known of the operators.
             u0: fields to start from.
             steps: T.
             gradient_steps: the field is detached after every so many steps (truncated
                 back-propagation through time), counted from the last one back.
-            context: u_0 … u_c of a trajectory of each, if c > 0.
             age: steps since u0 was a true field; it matters to `certainty` alone.
-            generator: source of dropout; none, no dropout.
-            disturb: (output, step in 1 … T) → output with noise, instead of `certainty`.
-            watch: is shown the bottleneck and the skips of every step.
+            hooks: what happens on the way.
         """
         dtype = PRECISIONS[self.config.precision]
-        embedding = self.embedding(theta)
-        if context is not None:
-            embedding = embedding + self.context(context, coefficients)
+        embedding = self.embedding(given.theta)
+        if given.context is not None:
+            embedding = embedding + self.context(given.context, given.coefficients)
         conditioned = self.backbone.condition(embedding)
         fading = self.certainty.coefficients(embedding) if self.config.certainty else None
         weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}
-        keep, gain = self._coefficients(coefficients)[:, :, None, None, None].unbind(1)
+        keep, gain = self._coefficients(given.coefficients)[:, :, None, None, None].unbind(1)
         u, frames = u0, []
         for step in range(steps):
             if (steps - step) % gradient_steps == 0:
                 u = u.detach()
-            if watch is not None:
-                watch(self.backbone.intermediate_features(u.to(dtype), weights, "all"))
-            output = self.backbone(u.to(dtype), weights, generator).float()
-            if disturb is not None:
-                output = disturb(output, step + 1)
+            if hooks.watch is not None:
+                hooks.watch(self.backbone.intermediate_features(u.to(dtype), weights, "all"))
+            output = self.backbone(u.to(dtype), weights, hooks.generator).float()
+            if hooks.disturb is not None:
+                output = hooks.disturb(output, step + 1)
             elif fading is not None:
                 output = self.certainty(output, fading, age + step)
             u = policies.advance(u, output, keep, gain)

@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.noa.model import Agent
-from spinlock.noa.windows import coefficients
+from spinlock.noa.model import Agent, Hooks
 from spinlock.operators import noise
 from spinlock.operators.draws import Chance
 from spinlock.operators.weights import VARIANCE_GAIN
@@ -41,17 +40,14 @@ def ensemble(
     found = []
     for row in range(len(theta)):
         one = theta.take([row])
-        columns, policy = agent.told(one), coefficients(one)
-        seen = None if context is None else context[[row]].expand(members, -1, -1, -1, -1)
+        given = agent.given(one, None if context is None else context[[row]])
         found.append(
             agent.unroll(
-                columns.expand(members, -1),
-                policy.expand(members, -1),
+                given.repeated(members),
                 u0[[row]].expand(members, -1, -1, -1),
                 steps=steps,
                 gradient_steps=steps,
-                context=seen,
-                disturb=Disturbance(one, steps, members),
+                hooks=Hooks(disturb=Disturbance(one, steps, members)),
             )
         )
     return torch.stack(found)

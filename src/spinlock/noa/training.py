@@ -14,7 +14,7 @@ from spinlock.artifacts import load_checkpoint, save_checkpoint
 from spinlock.noa import losses, validation
 from spinlock.noa.config import Config
 from spinlock.noa.losses import Space
-from spinlock.noa.model import Agent
+from spinlock.noa.model import Agent, Hooks
 from spinlock.noa.parallel import Part, gradients
 from spinlock.noa.windows import Batch, Windows, draw
 from spinlock.randomness import stream
@@ -199,13 +199,11 @@ def supervised(
     size = agent.config.noise_injection * batch.scale[:, 0].sqrt()
     start = batch.start + size[:, None, None, None] * noise
     predicted = agent.unroll(
-        batch.theta,
-        batch.coefficients,
+        batch.given,
         start,
         steps=batch.target.shape[1],
         gradient_steps=agent.config.gradient_steps,
-        context=batch.context,
-        generator=generator,
+        hooks=Hooks(generator=generator),
     )
     each = losses.trajectory(predicted, batch.target, batch.scale)
     bad = sorted(set(batch.ids[~each.detach().isfinite().numpy()].tolist()))
@@ -246,7 +244,7 @@ def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Te
 def _late_gradient(agent: Agent, batch: Batch, last: int) -> Float[Tensor, "n T C H W"]:
     """Whole rollouts whose gradient passes through the last steps only."""
     first = max(0, batch.target.shape[1] - last)
-    unroll = partial(agent.unroll, batch.theta, batch.coefficients, context=batch.context)
+    unroll = partial(agent.unroll, batch.given)
     u, frames = batch.start, []
     if first:
         with torch.no_grad():

@@ -78,14 +78,7 @@ def _errors(
     """Supervised loss and VRMSE of some operators."""
     first = windows.context_steps
     batch = take([(windows, int(row), REALIZATION, first) for row in rows], steps)
-    predicted = agent.unroll(
-        batch.theta,
-        batch.coefficients,
-        batch.start,
-        steps=steps,
-        gradient_steps=steps,
-        context=batch.context,
-    )
+    predicted = agent.unroll(batch.given, batch.start, steps=steps, gradient_steps=steps)
     near = slice(None), slice(horizon)
     loss = losses.trajectory(predicted[near], batch.target[near], batch.scale[near])
     return loss, vrmse(predicted, batch.target)

@@ -43,6 +43,24 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the agent knows of n operators."""
+
+    theta: Float[Tensor, "n P"]  # standardized columns
+    coefficients: Float[Tensor, "n 2"]  # keep and gain of each policy
+    context: Float[Tensor, "n k C H W"] | None  # u_0 … u_c of a trajectory of each; none if c is 0
+
+    def repeated(self, times: int) -> "Given":
+        """The same of so many copies of a single operator."""
+        copies = [-1] * 4
+        return Given(
+            theta=self.theta.expand(times, -1),
+            coefficients=self.coefficients.expand(times, -1),
+            context=None if self.context is None else self.context.expand(times, *copies),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Windows of n rollouts."""
 
@@ -53,6 +71,11 @@ class Batch:
     target: Float[Tensor, "n h C H W"]
     scale: Float[Tensor, "n h"]
     context: Float[Tensor, "n k C H W"] | None  # u_0 … u_c of their rollouts; none if c is 0
+
+    @property
+    def given(self) -> Given:
+        """What the agent knows of their operators."""
+        return Given(theta=self.theta, coefficients=self.coefficients, context=self.context)
 
     def split(self, parts: int) -> list["Batch"]:
         """Equal parts, in order."""
