@@ -1,6 +1,7 @@
 """Checks of a file of metrics, `metrics/STAGE.json`."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ PREFIXES = {
     "evaluate": ("tokenizer", "noa", "val", "held_out"),
 }  # of the keys, by stage
 DIGITS = 6
-SHARES = ("utilization", "share", "bounded")  # last words of values from 0 to 1
+SHARES = re.compile(r".*/(utilization|bounded|share_[^/]*)")  # values from 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,7 @@ def rounded(found: Scores) -> Iterator[str]:
 def shares(found: Scores) -> Iterator[str]:
     """What is a share lies in 0 … 1."""
     for name, value in numbers(found):
-        word = name.rpartition("/")[2]
-        if word.partition("_")[0] in SHARES and not 0 <= value <= 1:
+        if SHARES.fullmatch(name) and not 0 <= value <= 1:
             yield f"{name}: {value:g}"
 
 
