@@ -9,6 +9,7 @@ row is about the same target and the same bits. `profiles/learning_curve.yaml` m
 
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.tokenizer.config import Config as TokenizerConfig
+from spinlock.tokenizer.model import Tokenizer
 
 SIZES = (256, 512, 1024, 2048, 4096)
 CODES = ("tokenizer", "residual_beam", "product", "residual_kmeans", "pca_waterfill", "unquantized")
@@ -31,22 +33,22 @@ def main(*sizes: int) -> None:
     """Fit, judge and write; a row is printed as soon as it is known."""
     runtime.single_thread()
     source = cleanset.read(Path("data/clean.h5"))
+    config, seed = params.load("train_vqvae", TokenizerConfig), params.load("seed", int)
+    blank = stability.blank(source, config, seed)
     rows = []
     for size in sizes or SIZES:
-        rows += list(_rows(source, size))
+        rows += list(_rows(source, size, deepcopy(blank), seed))
         artifacts.write_table(OUT, rows)
         print("\n".join(stability.table([row for row in rows if row["operators"] == size])))
 
 
-def _rows(source: CleanSet, size: int) -> Iterator[dict[str, object]]:
+def _rows(source: CleanSet, size: int, model: Tokenizer, seed: int) -> Iterator[dict[str, object]]:
     """Scores of every code fitted to the first `size` valid training operators."""
     train, test = source.rows("train")[:size], source.rows("test")
     if len(train) < size:
         raise SystemExit(f"learning_curve: {size} operators asked, {len(train)} to train on")
-    config, seed = params.load("train_vqvae", TokenizerConfig), params.load("seed", int)
     judge = params.load("evaluate", Config)
-    given = stability.with_training(source, train)
-    model, _ = stability.learned(given, source, config, seed)
+    stability.learn(model, stability.with_training(source, train), seed)
     fit = Fit(seed, "evaluate", judge.num_init)
     found = vocabulary.describe(model, source.aggregated, train, fit)
     how = Bootstrap(seed, judge.num_bootstraps, judge.min_operators)

@@ -45,25 +45,27 @@ def trained(
     given: CleanSet, source: CleanSet, config: Config, seed: int
 ) -> tuple[dict[str, float | int], stability.Tokens]:
     """Scores and tokens (of the valid operators of a source) of a tokenizer of a given set."""
-    model, history = learned(given, source, config, seed)
+    model = blank(source, config, seed)
+    history = learn(model, given, seed)
     found = report.encode(model, source)
     tokens = found.tokens[found.metadata.valid]
     return report.metrics(model, found, history), (tokens, found.names)
 
 
-def learned(
-    given: CleanSet, source: CleanSet, config: Config, seed: int
-) -> tuple[Tokenizer, list[training.Record]]:
-    """A tokenizer of a given set, and its scores by epoch; levels are those of the source."""
+def blank(source: CleanSet, config: Config, seed: int) -> Tokenizer:
+    """A tokenizer before training, its levels those of all training operators of the source."""
     fitted = cleaner_report.read(Path("models/cleaner.h5"))
     mapping = artifacts.read_object(Path("data/categories.json"))["categories"]
     channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
     layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
     levels = allocation.levels(source.aggregated.take(source.rows("train")), layout, config, seed)
-    model = Tokenizer(fitted, mapping, config, levels, channels, steps)
+    return Tokenizer(fitted, mapping, config, levels, channels, steps)
+
+
+def learn(model: Tokenizer, given: CleanSet, seed: int) -> list[training.Record]:
+    """Train it on the training operators of a set; its scores by epoch."""
     sets = report.training_examples(model, given), report.validation_examples(model, given)
-    history = list(training.fit(model, *sets, seed, None))
-    return model, history
+    return list(training.fit(model, *sets, seed, None))
 
 
 def resampled(source: CleanSet, seed: int, number: int) -> CleanSet:
