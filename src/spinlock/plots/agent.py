@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from spinlock.plots import headline, style
 
+HIGHEST = 3.0  # VRMSE shown; what grows without bound leaves the panel
 WINDOW = " to "  # in the names of means over steps, which are too many to show
 # Baselines by the names they are drawn under: color, dashes. Others take the next color.
 LINES = {
@@ -88,7 +89,8 @@ def _errors(axes: Axes, curves: Mapping[str, ErrorCurve], title: str) -> None:
         steps = np.arange(1, len(curve.median) + 1)
         width = 2.4 if name == "agent" else 1.4
         axes.plot(steps, curve.median, dashes, color=color, linewidth=width)
-        axes.fill_between(steps, curve.low, curve.high, color=color, alpha=0.15, linewidth=0)
+        if name == "agent":  # eight bands would hide each other
+            axes.fill_between(steps, curve.low, curve.high, color=color, alpha=0.2, linewidth=0)
         ends.append((float(curve.median[-1]), name, color))
     axes.axhline(1.0, color=style.INK, linewidth=0.6, linestyle=":")
     axes.text(
@@ -103,6 +105,7 @@ def _errors(axes: Axes, curves: Mapping[str, ErrorCurve], title: str) -> None:
     )
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(1, max(2, *(len(curve.median) for curve in curves.values())))
+    axes.set_ylim(top=min(axes.get_ylim()[1], HIGHEST))
     style.name_lines(axes, ends)
 
 

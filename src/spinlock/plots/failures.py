@@ -10,6 +10,7 @@ from spinlock.evaluation.failures import Failures, Row
 from spinlock.plots import style
 
 MOST = 12  # parameters shown, those with the largest correlations
+SPREAD = 0.15  # of a line's height, between equal shares of different predictors
 COLORS = {
     "agent": style.BLUE,
     "persistence": style.VERMILION,
@@ -44,10 +45,11 @@ def _agreement(axes: Axes, rows: Sequence[Row]) -> None:
     """A dot for each predictor in the line of each category."""
     axes.set(title="equal tokens by category", xlabel="share of tokens equal to the truth's")
     places = np.arange(len(rows))
-    for name in (key for key in COLORS if rows and key in rows[0]):
+    shown = [name for name in COLORS if rows and name in rows[0]]
+    for name, shift in zip(shown, np.linspace(-SPREAD, SPREAD, len(shown)), strict=True):
         shares = [float(str(row[name])) for row in rows]
-        axes.plot(shares, places, "o", color=COLORS[name], markersize=5, label=name)
+        axes.plot(shares, places + shift, "o", color=COLORS[name], markersize=5, label=name)
     axes.set_yticks(places, [str(row["category"]) for row in rows])
     axes.grid(axis="x")
-    axes.set(xlim=(0, 1), ylim=(max(len(rows), 1) - 0.4, -0.6))
+    axes.set(xlim=(-0.02, 1.02), ylim=(max(len(rows), 1) - 0.4, -0.6))
     axes.legend(loc="lower right", fontsize=8, frameon=False)
