@@ -136,6 +136,7 @@ def test_pages_are_found_and_prose_is_not_empty():
 def test_every_score_that_science_names_is_written():
     """A key may end in …, for whatever follows."""
     written = set().union(*(json.loads(path.read_text()) for path in ROOT.glob("metrics/*.json")))
+    written |= {line.split(",")[0] for line in read("plots/evaluate/scores.csv").splitlines()}
     head = r"(?:sample|generate|extract|clean|categories|vqvae|val|held_out|tokenizer|noa)/"
     named = set(re.findall(rf"`({head}[\w/]+…?)`", read("docs/science.md")))
     assert len(named) > 40

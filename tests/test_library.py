@@ -8,7 +8,6 @@ import torch
 
 import spinlock
 import tokenizer_cases
-from closure import ROOT
 from operator_cases import roll_out, table, theta
 from spinlock import store
 from spinlock.cleaning import cleanset, fitting, raw
@@ -261,13 +260,3 @@ def test_tokens_outside_their_codebooks_are_refused(tokenizer):
 def test_what_it_says_of_itself(tokenizer):
     assert set(tokenizer.columns) == {"initial", "summary", "temporal"}
     assert {name.split("/")[0] for name in tokenizer.token_names} == set(tokenizer.categories)
-
-
-@pytest.mark.usefixtures("run")
-def test_the_python_of_the_readme_runs():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        found: dict = {}
-        exec(block, found)
-        assert found["tokens"].shape[0] == 36
