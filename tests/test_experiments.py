@@ -15,6 +15,7 @@ NAMES = (
 GOOD = """\
 # A question?
 profile: null
+until: null
 metrics: [vqvae/quality]
 runs:
   many: {train_vqvae: {codebook_size: 32}}
@@ -98,8 +99,9 @@ def test_a_profile_of_the_user_takes_the_place_of_the_files():
         (("vqvae/quality", "vqvae/qualty"), "wrong.yaml: metrics: no stage writes 'vqvae/qualty'"),
         (("profile: null", "profile: smok"), "no profile 'smok', did you mean 'smoke'?"),
         (("profile: null\n", ""), "wrong.yaml: profile: missing"),
+        (("until: null", "until: train"), "wrong.yaml: until: expected null or one of sample, "),
         (("metrics: [vqvae/quality]", "metrics: []"), "wrong.yaml: metrics: "),
-        (("runs:", "run:"), "wrong.yaml: run: unknown key; known: profile, metrics, runs"),
+        (("runs:", "run:"), "wrong.yaml: run: unknown key; known: profile, until, metrics, runs"),
         (("many: {train_vqvae: {codebook_size: 32}}", "many: 3"), "runs.many: expected "),
         (("many", "'a b'"), "runs.a b: expected a name of small letters"),
     ],

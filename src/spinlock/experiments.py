@@ -1,9 +1,10 @@
 """Ablations: named lists of runs; `python -m spinlock.experiments list | show | queue | table`.
 
 An experiment stands in `experiments/NAME.yaml`: a profile that all its runs start from (or null),
-the metrics of its table, and its runs, each an overlay of params.yaml as a profile is. `queue`
-hands them to `dvc exp run --queue` as experiments NAME-RUN; `table` sets what came of them beside
-the baseline: the commit at hand or, if there is a profile, the run that changes nothing else.
+the last stage that they need (or null: all), the metrics of its table, and its runs, each an overlay
+of params.yaml as a profile is. `queue` hands them to `dvc exp run --queue` as experiments NAME-RUN;
+`table` sets what came of them beside the baseline: the commit at hand or, if there is a profile, the
+run that changes nothing else.
 """
 
 import argparse
@@ -22,11 +23,13 @@ from spinlock.refusals import Refusal
 
 FOLDER = Path("experiments")
 METRICS = Path("metrics")
+PIPELINE = Path("dvc.yaml")
 BASELINE = "baseline"
 WORD = re.compile(r"[a-z0-9][a-z0-9_.]*")
 LATER = "held_out/"  # metrics of groups that a run declares need not be those of the commit
 SECTIONS: dict[str, Any] = {
     "profile": str | None,
+    "until": str | None,
     "metrics": Annotated[tuple[str, ...], Field(min_length=1)],
     "runs": Annotated[dict[str, dict[str, Any]], Field(min_length=1)],
 }
@@ -37,6 +40,7 @@ class Experiment:
     """A list of runs, each known to be right together with params.yaml."""
 
     name: str  # with the user's profile, if there is one: runs of two profiles are two lists
+    until: str | None  # the last stage that its runs need; None: all
     metrics: tuple[str, ...]  # columns of the table
     runs: dict[str, dict[str, object]]  # all that each changes, its profile's changes too
 
@@ -66,6 +70,7 @@ def load(name: str, profile: str | None = None) -> Experiment:
     declared = ({BASELINE: {}} if start else {}) | parsed["runs"]
     return Experiment(
         name=f"{name}-{profile}" if profile else name,
+        until=_stage(parsed["until"], path),
         metrics=_known(parsed["metrics"], path),
         runs={run: _checked(base, own, f"{path}: runs.{run}") for run, own in declared.items()},
     )
@@ -79,6 +84,14 @@ def _checked(base: dict[str, object], own: Mapping[str, object], place: str) -> 
     if "runtime" in own:
         raise Refusal(f"{place}: runtime cannot change a result; leave it out")
     return profiles.checked(profiles.merge(base, own), place)
+
+
+def _stage(name: str | None, path: Path) -> str | None:
+    """The stage again, if the pipeline has it."""
+    known = params.parse("stages", params.read(PIPELINE), dict[str, Any], PIPELINE)
+    if name is not None and name not in known:
+        raise Refusal(f"{path}: until: expected null or one of {', '.join(known)}, got {name!r}")
+    return name
 
 
 def _known(metrics: tuple[str, ...], path: Path) -> tuple[str, ...]:
@@ -100,7 +113,8 @@ def queue(experiment: Experiment) -> str:
     labels = {experiment.label(run): changes for run, changes in experiment.runs.items()}
     new = [label for label in labels if label not in have]
     for label in new:
-        command = profiles.command(labels[label], ["--queue", "--name", label])
+        target = [experiment.until] if experiment.until else []
+        command = profiles.command(labels[label], ["--queue", "--name", label, *target])
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Refusal(f"{label}: not queued: {' '.join(done.stderr.split())}")
