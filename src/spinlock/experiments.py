@@ -1,10 +1,10 @@
 """Ablations: named lists of runs; `python -m spinlock.experiments list | show | queue | table`.
 
 An experiment stands in `experiments/NAME.yaml`: a profile that all its runs start from (or null),
-the last stage that they need (or null: all), the metrics of its table, and its runs, each an overlay
-of params.yaml as a profile is. `queue` hands them to `dvc exp run --queue` as experiments NAME-RUN;
-`table` sets what came of them beside the baseline: the commit at hand or, if there is a profile, the
-run that changes nothing else.
+the last stage that they need (or null: all), the metrics of its table, and its runs, each an
+overlay of params.yaml as a profile is. `queue` hands them to `dvc exp run --queue` as experiments
+NAME-RUN; `table` sets what came of them beside the baseline: the commit at hand or, if there is a
+profile, the run that changes nothing else.
 """
 
 import argparse
