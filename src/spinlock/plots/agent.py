@@ -61,8 +61,8 @@ class AgentPicture:
 @style.styled
 def dashboard(picture: AgentPicture) -> Figure:
     """Error curves by group, headline numbers, and truth / prediction / error strips."""
-    figure = style.figure(16, 9.8, "Agent: how far its rollouts stay with the operator's")
-    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1.0), hspace=0.03)
+    figure = style.figure(16, 11.8, "Agent: how far its rollouts stay with the operator's")
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.6, 1.0), hspace=0.03)
     upper, lower = parts[:, 0]
     count = len(picture.groups)
     panels = upper.subplots(1, count + 1, width_ratios=[1.0] * count + [1.15])

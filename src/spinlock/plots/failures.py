@@ -37,13 +37,14 @@ def _correlations(axes: Axes, policy: str, rows: Sequence[Row]) -> None:
     places = np.arange(len(rows))
     axes.barh(places, values, color=[style.VERMILION if v > 0 else style.BLUE for v in values])
     axes.set_yticks(places, [str(row["parameter"]).replace("_", " ") for row in rows])
-    axes.set(xlim=(-1, 1), ylim=(max(len(rows), 1) - 0.4, -0.6))
+    axes.set(xlim=(-1, 1), ylim=(max(len(rows), 1) - 0.4, -0.6), xticks=(-1, -0.5, 0, 0.5, 1))
     axes.axvline(0, color=style.GRAY, linewidth=0.6)
 
 
 def _agreement(axes: Axes, rows: Sequence[Row]) -> None:
     """A dot for each predictor in the line of each category."""
-    axes.set(title="equal tokens by category", xlabel="share of tokens equal to the truth's")
+    axes.set_title("equal tokens by category", pad=24)
+    axes.set_xlabel("share of tokens equal to the truth's")
     places = np.arange(len(rows))
     shown = [name for name in COLORS if rows and name in rows[0]]
     for name, shift in zip(shown, np.linspace(-SPREAD, SPREAD, len(shown)), strict=True):
@@ -52,4 +53,5 @@ def _agreement(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yticks(places, [str(row["category"]) for row in rows])
     axes.grid(axis="x")
     axes.set(xlim=(-0.02, 1.02), ylim=(max(len(rows), 1) - 0.4, -0.6))
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    if shown:
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(shown), frameon=False)
