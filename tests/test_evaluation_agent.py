@@ -14,7 +14,7 @@ HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
 CONFIG = Config(
     num_bootstraps=100,
     num_pair_bootstraps=20,
-    num_permutations=2,
+    num_permutations=19,
     min_operators=8,
     headline_steps=(1, 4, 99),
     num_identity_operators=0,
@@ -24,6 +24,7 @@ CONFIG = Config(
     batch_size=4,
     valid_vrmse=0.5,
     num_init=1,
+    rate_codebook_sizes=(),
 )
 
 
