@@ -147,11 +147,11 @@ def test_stored_steps_are_read_and_not_replayed(tmp_path):
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        ("some", "generate.store.whole: expected 'all' or 'none', got \"some\""),
-        ([], "generate.store.subset: expected .*at least 1 item"),
-        ([{"operators": 0, "steps": 1}], "generate.store.subset.0.operators: expected greater"),
-        ([{"operators": 4}], "generate.store.subset.0.steps: missing"),
-        ([{"operators": 4, "step": 1}], "generate.store.subset.0.step: unknown key, did you mean"),
+        ("some", "generate.store: expected 'all' or 'none', got \"some\""),
+        ([], "generate.store: expected .*at least 1 item"),
+        ([{"operators": 0, "steps": 1}], "generate.store.0.operators: expected greater"),
+        ([{"operators": 4}], "generate.store.0.steps: missing"),
+        ([{"operators": 4, "step": 1}], "generate.store.0.step: unknown key, did you mean"),
         ([{"operators": None, "steps": None}], "all operators and all steps is written `all`"),
         ([{"operators": 4, "steps": 5}], "expected fewer than generate.steps = 5, or null"),
         (
@@ -434,7 +434,7 @@ def test_a_bad_value_before_divergence_is_refused_with_its_place(folder, value):
     [
         ({"steps": 0}, "index.steps"),
         ({"steps": "5"}, "index.steps"),
-        ({"store": "some"}, "index.store.whole: expected 'all' or 'none'"),
+        ({"store": "some"}, "index.store: expected 'all' or 'none'"),
         ({"extra": 1}, "index.extra: unknown key"),
     ],
 )

@@ -57,6 +57,14 @@ SLOW = pytest.mark.slow
 DAMAGE = pytest.mark.parametrize("damage", [flip, pytest.param(truncate, marks=SLOW)])
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """What a shell starts with `&` ignores Ctrl-C, and so would the children of these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory) -> Project:
     """The two stages, never run."""
