@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -185,3 +186,17 @@ def test_a_metric_counts_only_if_its_stage_saw_what_came_before_it():
                                                      {"path": "m1.json", "md5": "m"}]}}  # fmt: skip
     assert own(again) == {"m1.json"}
     assert own(LOCK, k=2) == set()
+
+
+def test_the_table_of_all_says_what_differs_between_them_and_no_more(monkeypatch):
+    def at(name: str, **params: int) -> comparison.Run:
+        return replace(run(name), params={"one": params})
+
+    many = {f"p{number}": 1 for number in range(5)}
+    profile = dict.fromkeys(many, 2)
+    monkeypatch.setattr(comparison, "commit", lambda: at("commit", k=1, **many))
+    runs = [at("small", k=1, **profile), at("large", k=8, **profile)]
+    monkeypatch.setattr(comparison, "collect", lambda: runs)
+    assert [row[0] for row in comparison.everything()[1:]] == ["commit", "small", "large k=8"]
+    monkeypatch.setattr(comparison, "collect", lambda: runs[1:])
+    assert comparison.everything()[-1][0] == "large k=8 p0=2 and 4 more"

@@ -28,6 +28,7 @@ COMPARED = (
     "vqvae/topo_post",
     "noa/val_loss",
 )  # of an experiment that no file declares; those of evaluate on validation first
+MOST_SAID = 2  # changes beside the name of an experiment
 DONE, FAILED = "success", "failed"
 NONE = "–"
 PARAMS, LOCK = "params.yaml", "dvc.lock"
@@ -130,22 +131,35 @@ def flat(tree: Tree, above: str = "") -> dict[str, Any]:
 def everything() -> list[list[str]]:
     """The table of all experiments on the commit at hand, with what each changes.
 
+    What all of them change alike, such as the profile they are of, is left out.
+
     Raises:
         Refusal: DVC does not answer.
     """
     before, runs = commit(), collect()
-    named = {f"{run.name}{_changes(before.params, run.params)}": run for run in runs}
+    changes = {run.name: changed(before.params, run.params) for run in runs if run.state == DONE}
+    shared = set.intersection(*map(set, changes.values())) if len(changes) > 1 else set()
+    named = {
+        " ".join([run.name, *few([c for c in changes.get(run.name, ()) if c not in shared])]): run
+        for run in runs
+    }
     return rows(COMPARED, ("commit", before), named)
 
 
-def _changes(before: Tree, after: Tree) -> str:
-    """The parameters that differ, by their last names: ` codebook_size=16`."""
+def changed(before: Tree, after: Tree) -> list[str]:
+    """The parameters that differ, by their last names: `codebook_size=16`."""
     old, new = flat(before), flat(after)
-    changed = [key for key in new if new[key] != old.get(key)]
-    values = (json.dumps(new[key], ensure_ascii=False).replace('"', "") for key in changed)
-    return "".join(
-        f" {key.rpartition('.')[2]}={value}" for key, value in zip(changed, values, strict=True)
-    )
+    return [
+        f"{key.rpartition('.')[2]}={json.dumps(value, ensure_ascii=False)}".replace('"', "")
+        for key, value in new.items()
+        if value != old.get(key)
+    ]
+
+
+def few(changes: Sequence[str]) -> list[str]:
+    """The first `MOST_SAID` of some changes, and how many more there are: a screen is narrow."""
+    left = len(changes) - MOST_SAID
+    return [*changes[:MOST_SAID], *([f"and {left} more"] if left > 0 else [])]
 
 
 def rows(
