@@ -270,7 +270,8 @@ def test_an_experiment_of_somebody_else_is_refused_in_one_line(runs, said):
     Path("experiments").mkdir()
     Path("metrics").mkdir()
     Path("metrics/a.json").write_text('{"m": 1}')
-    Path("experiments/evil.yaml").write_text(f"profile: null\nmetrics: [m]\nruns: {runs}\n")
+    head = "profile: null\nuntil: null\nmetrics: [m]\n"
+    Path("experiments/evil.yaml").write_text(f"{head}runs: {runs}\n")
     assert said in refused(experiments.load, "evil")
 
 

@@ -88,8 +88,10 @@ def _checked(base: dict[str, object], own: Mapping[str, object], place: str) -> 
 
 def _stage(name: str | None, path: Path) -> str | None:
     """The stage again, if the pipeline has it."""
+    if name is None:
+        return None
     known = params.parse("stages", params.read(PIPELINE), dict[str, Any], PIPELINE)
-    if name is not None and name not in known:
+    if name not in known:
         raise Refusal(f"{path}: until: expected null or one of {', '.join(known)}, got {name!r}")
     return name
 

@@ -28,6 +28,7 @@ STAGES = {
 }
 LISTED = {
     "profile": None,
+    "until": None,
     "metrics": ["vqvae/quality", "val/tokenizer/quality"],
     "runs": {f"k{k}": {"train_vqvae": {"codebook_size": k}} for k in (8, 48)},
 }
