@@ -1,31 +1,18 @@
 """Predictors whose error is known: the truth, persistence, a policy without an operator."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+import evaluation_case as case
 from spinlock.evaluation import agent
-from spinlock.evaluation.config import Config
 from spinlock.evaluation.intervals import Bootstrap
 
 HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
-CONFIG = Config(
-    num_bootstraps=100,
-    num_pair_bootstraps=20,
-    num_permutations=19,
-    min_operators=8,
-    headline_steps=(1, 4, 99),
-    num_identity_operators=0,
-    num_mean_operators=1,
-    num_ensemble_operators=0,
-    ensemble_members=2,
-    batch_size=4,
-    valid_vrmse=0.5,
-    num_init=1,
-    rate_codebook_sizes=(),
-)
+CONFIG = replace(case.CONFIG, headline_steps=(1, 4, 99))
 
 
 def noise(*shape, seed=0):

@@ -185,6 +185,24 @@ def test_the_best_epoch_is_the_one_that_is_kept(made):
     assert kept == min(record["reconstruction"] for record in history[2:])
 
 
+def test_distances_are_compared_among_the_first_operators_alone(made, monkeypatch):
+    """The error counts them all."""
+    monkeypatch.setattr(training, "MOST_PAIRED", 6)
+    model = cases.started(*made)
+    validation = report.validation_examples(model, made[1])
+    assert validation.num_operators > 6
+    cells = validation.inputs.cells.clone()
+    cells[6:] += 1
+    others = replace(validation, inputs=replace(validation.inputs, cells=cells))
+    pairs = torch.combinations(torch.arange(6)).T
+    before, after = (
+        training.validation_scores(model, seen, pairs, True) for seen in (validation, others)
+    )
+    assert before["topo_pre"] == after["topo_pre"]
+    assert before["topo_post"] == after["topo_post"]
+    assert before["reconstruction"] != after["reconstruction"]
+
+
 def test_training_latents_have_the_stored_statistics(made):
     model, _ = run(made)
     batch = report.training_examples(model, made[1])

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3  # comes with moto
+import buckets
 import pytest
-from moto.server import ThreadedMotoServer
 from processes import alive, flip, half_files, truncate, wait_until_gone
 from project import Project, clone, yaml
 
@@ -227,16 +226,8 @@ def in_cache(project: Project, name: str) -> Path:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[tuple[str, Any]]:
     """The address of a server, and a client of the bucket there."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    client = boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1",
-        aws_access_key_id=KEYS.access, aws_secret_access_key=KEYS.secret,
-    )  # fmt: skip
-    client.create_bucket(Bucket=s3.BUCKET)
-    yield url, client
-    server.stop()
+    with buckets.serving(KEYS) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-import boto3  # comes with moto
+import buckets
 import pytest
-from moto.server import ThreadedMotoServer
 from project import ROOT, Project, clone, yaml
 
 import s3
@@ -41,22 +41,14 @@ MADE = (*CACHED, "score.json", "curve.csv")
 @pytest.fixture(scope="module")
 def paths_server() -> Iterator[str]:
     """Moto's server: quick, and it takes any keys."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    client = boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1",
-        aws_access_key_id=KEYS.access, aws_secret_access_key=KEYS.secret,
-    )  # fmt: skip
-    client.create_bucket(Bucket=s3.BUCKET)
-    yield url
-    server.stop()
+    with buckets.serving(KEYS) as (url, _):
+        yield url
 
 
-@pytest.fixture(scope="module")
-def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Server]:
-    """Rclone's server, which checks signatures."""
-    with s3.serving(tmp_path_factory.mktemp("strict") / "s3", KEYS) as server:
+@pytest.fixture
+def strict_server(tmp_path: Path) -> Iterator[s3.Server]:
+    """Rclone's server, which checks signatures; empty for each test."""
+    with s3.serving(tmp_path / "strict" / "s3", KEYS) as server:
         yield server
     assert server.process.poll() is not None
 
