@@ -46,7 +46,10 @@ def _set(*keys, value):
         (_set("train_noa", "extra_steps", value=65), "train_noa.extra_steps .*64, .*, got 65"),
         (_set("train_noa", "context_steps", value=60), "curriculum: horizons .*60, got 16"),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
-        (_set("sample", "ic_mix", 2, "variants", value=["sinusoid"]), "'sinusoid'"),
+        (
+            _set("sample", "ic_mix", 2, "variants", value=["sinusoid"]),
+            "sample.ic_mix: unknown initial condition 'sinusoid', did you mean",
+        ),
         (
             _set("sample", "ic_mix", 2, "family", value="waves"),
             "sample.ic_mix.2.family: 'sinusoids' is of family 'sinusoids', got 'waves'",
@@ -56,6 +59,8 @@ def _set(*keys, value):
     ],
 )
 def test_what_is_wrong_is_one_line(root, tmp_path, change, said):
+    path = changed(root, tmp_path, change)
     with pytest.raises(Refusal, match=said) as refusal:
-        check.check(changed(root, tmp_path, change))
+        check.check(path)
+    assert str(refusal.value).startswith(f"{path}: ")
     assert "\n" not in str(refusal.value)

@@ -228,7 +228,7 @@ def project():
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", ["../params", "/etc/passwd", "..", "", "a/b"])
 def test_the_name_of_a_profile_is_no_path(name):
-    assert refused(profiles.load, name).startswith(f"profiles: no profile '{name}'")
+    assert refused(profiles.load, name).startswith(f"no profile '{name}'")
 
 
 @pytest.mark.usefixtures("project")
@@ -278,7 +278,7 @@ def test_an_experiment_of_somebody_else_is_refused_in_one_line(runs, said):
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", ["../params", "/etc/passwd", "..", "", "a/b"])
 def test_the_name_of_an_experiment_is_no_path(name):
-    assert refused(experiments.load, name).startswith(f"experiments: no experiment '{name}'")
+    assert refused(experiments.load, name).startswith(f"no experiment '{name}'")
 
 
 def test_no_committed_profile_or_experiment_names_a_place():

@@ -60,7 +60,11 @@ def _check_families(sample: sampling.Config, place: Path | str) -> None:
     """Refuse an initial condition that does not exist, or under another family's name."""
     for index, named in enumerate(sample.ic_mix):
         for variant in named.variants:
-            if (family := families.family(variant)) != named.family:
+            try:
+                family = families.family(variant)
+            except Refusal as refusal:
+                raise Refusal(f"{place}: {refusal}") from None
+            if family != named.family:
                 raise Refusal(
                     f"{place}: sample.ic_mix.{index}.family: '{variant}' is of family "
                     f"'{family}', got '{named.family}'"

@@ -48,7 +48,7 @@ def find(folder: Path, name: str, what: str) -> Path:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f", did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-        raise Refusal(f"{folder}: no {what} '{name}'{hint}")
+        raise Refusal(f"no {what} '{name}'{hint}")
     return folder / f"{name}.yaml"
 
 
