@@ -12,7 +12,7 @@ repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	dvc repro
 	PYTHONPATH=src python -m spinlock.cli scorecard
 
-test: $(READY)  ## all tests
+test: $(READY)  ## all tests but the slow ones
 	python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(READY)  ## the slow ones too

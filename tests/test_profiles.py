@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinlock import params, profiles
+from spinlock.noa import config as noa
 from spinlock.refusals import Refusal
 from spinlock.sampling import build, report, space
 from spinlock.sampling.config import Config
@@ -186,6 +188,19 @@ def test_the_head_of_a_profile_states_time_disk_and_memory(name):
     head = (profiles.FOLDER / f"{name}.yaml").read_text().split("\nsample:")[0]
     for what in ("time, generate", "time, extract", "time, train-noa", "disk, rollouts", "memory,"):
         assert f"#   {what}" in head, what
+
+
+@pytest.mark.parametrize("name", [*SPACES, *RUNS, *LONG])
+def test_the_stated_time_of_the_agent_is_that_of_its_curriculum(name):
+    """To the rounding of the milliseconds of which it is calculated."""
+    head = (profiles.FOLDER / f"{name}.yaml").read_text().split("\nsample:")[0]
+    (step,) = map(float, re.findall(r"(\d+) ms a step of a window", head))
+    (stated,) = map(float, re.findall(r"time, train-noa: ([\d.]+) h on 1 core", head))
+    merged = profiles.merge(params.read(params.PATH), profiles.load(name))
+    agent = params.parse("train_noa", merged, noa.Config, name)
+    windows = agent.batch_size * sum(phase.horizon * phase.updates for phase in agent.curriculum)
+    hours = windows * step / 3.6e6
+    assert stated == pytest.approx(hours, rel=0.5 / step + 0.01)
 
 
 def test_every_profile_says_what_it_is_for(capsys, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinlock import artifacts, params, runtime
+from spinlock import artifacts, library, params, runtime
 from spinlock.cleaning import raw
 from spinlock.plots import gallery
 from spinlock.refusals import Refusal
@@ -16,7 +16,6 @@ from spinlock.rendering import caption, ensemble, files, scene, source, steps
 from spinlock.rollout.config import Config
 from spinlock.rollout.engine import Rollout
 from spinlock.sampling.table import Operators
-from spinlock.tokenizer import model
 from spinlock.validation import bytes_of
 from spinlock.validation.validate import Invalid, judge
 
@@ -156,11 +155,14 @@ def _sketch(value: object) -> str:
 
 
 def tokenize(features: Path, tokenizer: Path) -> str:
-    """Tokens of every operator as TSV: a row an operator, a column a category and level."""
-    learned = model.load(tokenizer)
+    """Tokens of every operator as TSV: a row an operator, a column a category and level.
+
+    As in `data/tokens.h5`, those of an operator that diverged are −1.
+    """
+    learned = library.load_tokenizer(tokenizer)
     source = raw.read(features)
-    learned.cleaner.check(source.names, str(features))
-    tokens = learned.encode(source.aggregated).numpy()
+    learned.model.cleaner.check(source.names, str(features))
+    tokens = learned.encode(source).numpy()
     header = ["operator_id", *learned.token_names]
     rows = np.column_stack([source.metadata.operator_id, tokens])
     return "\n".join("\t".join(map(str, row)) for row in [header, *rows.tolist()])

@@ -23,7 +23,6 @@ COMPARED = (
     "val/noa/vrmse_8",
     "vqvae/val_loss",
     "vqvae/quality",
-    "vqvae/utilization",
     "vqvae/topo_pre",
     "vqvae/topo_post",
     "noa/val_loss",
