@@ -310,3 +310,15 @@ def test_what_the_stage_writes_is_a_mapping_file(root, tmp_path):
     (tmp_path / "run" / "mappings" / "mapping.json").write_bytes(written)
     again, _ = run_stage(root, tmp_path / "run", clean, MAPPED)
     assert json.loads(again)["categories"] == json.loads(written)["categories"]
+
+
+def test_one_cluster_has_no_stability_and_does_not_lift_that_of_all():
+    _, (only,), _ = clustering.cluster(blocks([5], 0), CONFIG, 1, 3)
+    assert only == Score(number=1, silhouette=None, stability=None)
+
+
+def test_a_single_column_is_a_category():
+    labels, (only,), tree = clustering.cluster(blocks([1], 0), CONFIG, 1, 3)
+    assert labels.tolist() == [0]
+    assert only.stability is None
+    assert tree == ()

@@ -90,3 +90,14 @@ def test_disjoint_distributions_are_one_bit_apart():
 def test_two_sided_is_symmetric():
     assert codespace.two_sided(0.5) == codespace.two_sided(2.0) == 0.5
     assert codespace.two_sided(0.0) == 0.0
+
+
+def test_the_code_error_does_not_depend_on_the_width_of_the_latents(space, truth):
+    """It is a distance in a category; the raw latents of one have a variance of about 1."""
+    others = np.random.default_rng(0).permutation(truth)
+    a, b = space.codes(others), space.codes(truth)
+    wider = [np.concatenate([x, np.zeros_like(x)], 1) for x in (a, b)]
+    np.testing.assert_allclose(space.distance(*wider), space.distance(a, b))
+    found = codespace.metrics(space, {"": others}, truth, HOW)
+    assert found["code_error"] == pytest.approx(space.distance(a, b).mean())
+    assert found["code_error"] > 0.15

@@ -154,3 +154,10 @@ def test_bounded_means_finite_and_small():
         v = u.clone()
         v[1, 0, 0, 0] = bad
         assert not fields.bounded(v, 1.0)
+
+
+def test_a_truth_that_ends_early_is_valid_no_longer_than_it_lasts():
+    curve = torch.tensor([[0.1, 0.2, torch.nan, torch.nan], [torch.nan] * 4])
+    found = fields.valid_steps(curve, 0.5)
+    assert found[0] == 3
+    assert found[1].isnan()

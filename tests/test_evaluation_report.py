@@ -97,7 +97,7 @@ def test_the_floors_are_where_they_must_be(report):
     assert found["tokenizer/reconstruction"] < found["tokenizer/reconstruction_train_mean"]
     assert found["tokenizer/identity_count"] == 10
     assert found["tokenizer/identity_within"] > found["tokenizer/identity_between"]
-    assert found["tokenizer/entropy_joint"] > 0
+    assert found["all/tokenizer/entropy_joint"] > 0
     assert found["noa/parameters"] == 9
     assert found["noa/step_flops"] == 2 * 9 * case.GRID**2
 
@@ -117,16 +117,23 @@ def test_every_operator_outside_training_is_emulated_once(sources, report):
     np.testing.assert_array_equal(report.emulation.rows, np.flatnonzero(split != "train"))
 
 
-def test_threads_change_no_bit_and_no_order(sources, report):
-    judge = emulation.Judge(
-        operators=sources.operators,
+def judging(sources, agent):
+    """What it takes to score an agent."""
+    operators = sources.operators
+    return emulation.Judge(
+        operators=operators,
         index=sources.index,
-        agent=sources.agent,
+        agent=agent.eval(),
         tokenizer=sources.tokenizer,
-        train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
-        told=ablations.inputs(sources.agent, sources.operators),
+        train_mean=emulation.mean_trajectory(operators, sources.index, [0]),
+        told=ablations.inputs(agent, operators),
+        partners=ablations.partners(operators.seed, len(operators)),
         shown_steps=(1, 4),
     )
+
+
+def test_threads_change_no_bit_and_no_order(sources, report):
+    judge = judging(sources, sources.agent)
     rows = report.emulation.rows.tolist()[:10]
     one, two = (
         emulation.join(list(emulation.in_batches(partial(emulation.emulate, judge), rows, 3, n)))
@@ -141,15 +148,7 @@ def test_threads_change_no_bit_and_no_order(sources, report):
 
 def test_a_real_agent_is_scored_as_it_rolls_out(sources):
     real = noa_cases.agent()
-    judge = emulation.Judge(
-        operators=sources.operators,
-        index=sources.index,
-        agent=real.eval(),
-        tokenizer=sources.tokenizer,
-        train_mean=emulation.mean_trajectory(sources.operators, sources.index, [0]),
-        told=ablations.inputs(real, sources.operators),
-        shown_steps=(1, 4),
-    )
+    judge = judging(sources, real)
     rows = sources.operators.rows("test")[:4]
     found = emulation.emulate(judge, rows)
     u0 = torch.stack([sources.index.read(sources.operators, row).u0 for row in rows])
@@ -159,6 +158,27 @@ def test_a_real_agent_is_scored_as_it_rolls_out(sources):
     expected = fields.score(predicted[0], truth).vrmse
     np.testing.assert_array_equal(found.curves["agent"].vrmse[0], expected)
     assert cost.agent_flops(real, sources.operators) > 0
+
+
+def test_with_a_context_every_predictor_starts_where_it_ends(sources):
+    """At u_c, from which steps are counted; what is shown of another operator is one drawn for all,
+    whatever comes in a batch.
+    """
+    real, rows = noa_cases.agent(context_steps=2), sources.operators.rows("test")[:3].tolist()
+    judge = judging(sources, real)
+    found = emulation.emulate(judge, rows)
+    truth = sources.index.read(sources.operators, rows[0]).u[0]
+    left = case.STEPS - 2
+    for own in found.curves.values():
+        assert own.vrmse.shape == (3, left)
+    still = fields.score(truth[1].expand(left, -1, -1, -1), truth[2:]).vrmse
+    np.testing.assert_array_equal(found.curves["persistence"].vrmse[0], still)
+    np.testing.assert_array_equal(found.predicted[0, 0], truth[0, 0])  # step 1 was shown
+    alone = emulation.emulate(judge, rows[:1])
+    for name, own in found.curves.items():
+        np.testing.assert_allclose(alone.curves[name].vrmse[0], own.vrmse[0], rtol=1e-3)
+    own, other = (found.curves[name].vrmse for name in ("agent", "shuffled_context"))
+    assert not np.allclose(own, other, rtol=1e-3)
 
 
 def test_the_mean_trajectory_is_the_mean_of_first_realizations(sources):

@@ -142,3 +142,12 @@ def test_the_text_is_aligned_and_says_all():
 def test_references_ask_nothing():
     row = scorecard.reference("a/b", "a", {"a/b": 0.5, "a/b_low": 0.4})
     assert (row.value, row.low, row.goal, row.met) == (0.5, 0.4, None, None)
+
+
+@pytest.mark.parametrize("better", ["below", "above"])
+def test_an_infinite_score_meets_no_goal_and_an_infinite_rival_is_beaten(better):
+    worst = float("inf") if better == "below" else float("-inf")
+    row = judged(0.5, better, value=worst)
+    assert row.met is False
+    assert row.value is None
+    assert judged(("rival",), better, value=0.5, rival=worst).met is True

@@ -66,3 +66,10 @@ def test_each_token_has_its_row_and_the_dead_codes_are_those_of_training():
     assert rows[2]["commonest"] == rows[2]["perplexity"] == 1
     assert rows[2]["used_test"] == 1
     assert usage.by_token(other[:0], fitted, ("a/0", "a/1", "b/0"), SIZES)[0]["entropy"] == ""
+
+
+def test_an_interval_ends_where_the_score_does():
+    found = usage.metrics(tokens(51), SIZES, HOW)
+    assert found["utilization_high"] <= 1
+    assert found["perplexity_normalized_high"] <= 1
+    assert found["perplexity_high"] <= 6

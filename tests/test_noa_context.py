@@ -5,7 +5,7 @@ import torch
 
 import evaluation_case
 import noa_cases
-from spinlock.noa import parallel, training
+from spinlock.noa import parallel, training, windows
 from spinlock.noa.context import ContextEncoder
 from spinlock.refusals import Refusal
 
@@ -80,3 +80,16 @@ def test_an_agent_with_a_context_trains(tmp_path):
         history = list(training.fit(agent, data, noa_cases.SEED, pool, None))
     assert history[-1]["latent_loss"] > 0
     assert all(parameter.grad.abs().max() > 0 for parameter in agent.context.parameters())
+
+
+def test_a_context_of_other_operators_is_read_by_their_policy():
+    """Two operators whose trajectories show the same outputs tell the same, whatever their dt."""
+    agent = noa_cases.agent(context_steps=1)
+    own, other = evaluation_case.table().take([0]), evaluation_case.table().take([1])
+    u, output = field(1, 3, GRID, GRID), field(1, 3, GRID, GRID).roll(1, -1)
+    found = []
+    for shown in (own, other):
+        keep, gain = windows.coefficients(shown)[0]
+        frames = torch.stack([u, keep * u + gain * output], 1)
+        found.append(agent.rollout(own, u, 2, frames, shown_by=shown))
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)

@@ -33,7 +33,7 @@ KEYS = {
 
 
 def given(theta: torch.Tensor, policy: torch.Tensor) -> Given:
-    return Given(theta=theta, coefficients=policy, context=None)
+    return Given(theta=theta, coefficients=policy, context=None, shown=policy)
 
 
 def u0(count: int, seed: int = 0) -> torch.Tensor:

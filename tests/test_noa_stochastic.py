@@ -67,3 +67,24 @@ def test_without_noise_every_member_is_the_rollout():
     expected = agent.rollout(one, u0, 3)
     for member in range(2):
         torch.testing.assert_close(found[:, member], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_an_agent_of_the_next_field_has_noise_of_the_same_size():
+    """Where f predicts u_1, noise enters the O(u) that its prediction implies, times dt."""
+    u0 = field(1, 3, GRID, GRID)
+    spread = {}
+    for integrator in ("policy", "direct"):
+        agent = noa_cases.agent(certainty=False, integrator=integrator)
+        one = operators(noise_scale=0.5, update_policy="residual", dt=0.01)
+        columns = agent.told(evaluation_case.table().take([0]))
+        agent.told = lambda theta, columns=columns: columns
+        spread[integrator] = float(stochastic.ensemble(agent, one, u0, 1, 64)[0].std(0).mean())
+    assert spread["policy"] == pytest.approx(0.01 * 0.5 * 2**0.5, rel=0.05)
+    assert spread["direct"] == pytest.approx(spread["policy"], rel=0.05)
+
+
+def test_the_schedule_counts_the_steps_that_a_context_has_shown():
+    one = operators(noise_schedule="annealing", noise_scale=1.0)
+    late, zero = stochastic.Disturbance(one, 6, 32, seen=4), torch.zeros(32, 3, GRID, GRID)
+    whole = stochastic.Disturbance(one, 10, 32)
+    assert torch.equal(late(zero, 1), whole(zero, 5))

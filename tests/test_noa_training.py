@@ -105,6 +105,16 @@ def test_codes_lead_where_they_are_told_to(data, executor):
     assert history["mse"][4]["val_error"] != history["vq"][4]["val_error"]
 
 
+def test_where_codes_lead_the_other_two_losses_do_not_act(data, executor):
+    plain = noa_cases.agent(objective="vq")
+    weighty = replace(plain.config.alignment, latent_weight=7.0, commitment_weight=7.0)
+    other = noa_cases.agent(objective="vq", alignment=weighty)
+    plain, other = (
+        list(training.fit(agent, data, noa_cases.SEED, executor, None)) for agent in (plain, other)
+    )
+    assert plain == other
+
+
 def test_learning_lowers_the_supervised_loss(data, executor):
     curriculum = (noa_cases.Phase(horizon=1, updates=60),)
     agent = noa_cases.agent(

@@ -140,9 +140,7 @@ def test_experiments_are_compared_by_few_metrics_which_there_are():
     files = [ROOT / path for s in STAGES.values() for path in paths(s.get("metrics", []))]
     metrics = set().union(*(json.loads(path.read_text()) for path in files))
     assert set(comparison.COMPARED) <= metrics
-    assert {"vqvae/val_loss", "vqvae/quality", "vqvae/utilization", "noa/val_loss"} < set(
-        comparison.COMPARED
-    )
+    assert {"vqvae/val_loss", "vqvae/quality", "noa/val_loss"} < set(comparison.COMPARED)
     assert len(comparison.COMPARED) <= 10
     of_test = {name for name in metrics if name.startswith(("tokenizer/", "noa/vrmse"))}
     assert not of_test & set(comparison.COMPARED)

@@ -46,6 +46,8 @@ def bagged(
     the trees (cophenetic distances) are averaged: bagging, which makes clusters hold under another
     sample of the operators (Dudoit and Fridlyand 2003). The ranks are those of the whole table.
     """
+    if table.shape[1] < 2:
+        return np.zeros((table.shape[1], table.shape[1]))
     ranks = rankdata(table, axis=0)
     total = np.zeros(table.shape[1] * (table.shape[1] - 1) // 2)
     for _ in range(num_trees):
@@ -113,17 +115,18 @@ def stabilities(
 ) -> dict[int, float]:
     """Mean adjusted Rand index between the clusters of all operators and those of resamples.
 
-    The operators are drawn with replacement, each resample from its own stream, and its clusters
-    are found as those of the whole table are, bagging included. A resample that does not form a
-    number of clusters counts as 0 for that number.
+    One cluster always agrees with itself, so it has no stability. The operators are drawn with
+    replacement, each resample from its own stream, and its clusters are found as those of the whole
+    table are, bagging included. A resample that does not form a number of clusters counts as 0 for
+    that number.
     """
-    total = dict.fromkeys(reference, 0.0)
+    total = dict.fromkeys(sorted(reference.keys() - {1}), 0.0)
     for resample in range(config.num_bootstraps):
         rng = randomness.stream(seed, "categories/bootstrap", realization=resample)
         drawn = table[rng.integers(len(table), size=len(table))]
         distance = bagged(drawn, config.num_trees, rng)
         found = partitions(distance, config.min_features_per_category, max(reference))
-        for number in reference.keys() & found.keys():
+        for number in total.keys() & found.keys():
             total[number] += adjusted_rand_score(reference[number], found[number])
     return {number: value / config.num_bootstraps for number, value in total.items()}
 
@@ -160,7 +163,7 @@ def cluster(
     stability = stabilities(table, found, config, seed)
     apart = distances(table)
     scores = tuple(
-        Score(number=g, silhouette=silhouette(apart, labels), stability=stability[g])
+        Score(number=g, silhouette=silhouette(apart, labels), stability=stability.get(g))
         for g, labels in found.items()
     )
     return found[choose(scores, config.min_stability)], scores, _tree(distance)

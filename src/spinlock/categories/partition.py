@@ -71,7 +71,7 @@ class Score:
 
     number: int
     silhouette: float | None  # mean over columns, Rousseeuw 1987; None for one category
-    stability: float | None  # mean adjusted Rand index over resamples; None if nothing was fitted
+    stability: float | None  # mean adjusted Rand index over resamples; None of one, or if given
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

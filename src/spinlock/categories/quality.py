@@ -64,14 +64,19 @@ def redundancy(categories: Mapping[str, Sequence[str]], table: Table) -> float |
 def metrics(partition: Partition, table: Table) -> dict[str, float | int | None]:
     """Flat scores: over all columns, and by pool of columns that may share a category.
 
-    The stability of all is the mean over pools, weighted by their columns.
+    The stability of all is the mean over the pools that have several categories, weighted by their
+    columns; None if no pool has, or if the categories were given.
     """
     sizes = [len(names) for names in partition.categories.values()]
     stabilities = [score.stability for score in partition.chosen.values()]
     weights = {pool: 0 for pool in partition.chosen}
     for category, names in partition.categories.items():
         weights[_pool(category, partition, names)] += len(names)
-    known = [value for value in stabilities if value is not None]
+    known = [
+        (own, weight)
+        for own, weight in zip(stabilities, weights.values(), strict=True)
+        if own is not None
+    ]
     found: dict[str, float | int | None] = {
         "categories/number": len(sizes),
         "categories/columns": sum(sizes),
@@ -79,8 +84,8 @@ def metrics(partition: Partition, table: Table) -> dict[str, float | int | None]
         "categories/largest": max(sizes),
         "categories/silhouette": silhouette(partition.categories, table),
         "categories/stability": (
-            float(np.average(known, weights=list(weights.values())))
-            if len(known) == len(weights)
+            sum(own * weight for own, weight in known) / sum(weight for _, weight in known)
+            if known
             else None
         ),
         "categories/redundancy": redundancy(partition.categories, table),

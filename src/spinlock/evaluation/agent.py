@@ -142,9 +142,7 @@ def _headline(found: Curves, config: Config) -> dict[str, np.ndarray]:
     for index, band in enumerate(BANDS):
         scores[f"spectral_error_{band}"] = _mean_over_steps(found.spectral_error[..., index])
         scores[f"spectral_octaves_{band}"] = _mean_over_steps(found.spectral_octaves[..., index])
-    curve = torch.from_numpy(found.vrmse)
-    never = torch.isnan(curve).all(-1).numpy()
-    scores["valid_steps"] = np.where(never, np.nan, valid_steps(curve, config.valid_vrmse).numpy())
+    scores["valid_steps"] = valid_steps(torch.from_numpy(found.vrmse), config.valid_vrmse).numpy()
     return scores
 
 

@@ -35,16 +35,25 @@ class Space:
     tokenizer: Tokenizer
     isolated: Bool[np.ndarray, " S"]  # tokens of INITIAL categories
     centres: Float[np.ndarray, "k D"]  # k-means of the codes of the training operators
-    variance: float  # of a component of their codes, mean over the components
+    variance: float  # of the codes of a category, all components together, mean over categories
 
     def codes(self, tokens: Tokens) -> Float[np.ndarray, "n D"]:
         """The latents that tokens stand for, all dynamic categories in a row."""
         return codes(self.tokenizer, tokens)
 
+    def distance(self, a: Float[np.ndarray, "n D"], b: Float[np.ndarray, "n D"]) -> np.ndarray:
+        """Squared distance of codes in a category, mean over the categories, [n]."""
+        return np.square(a - b).sum(1) / num_categories(self.tokenizer)
+
     @property
     def sizes(self) -> Int[np.ndarray, " S"]:
         """Codes of each token."""
         return np.array([size for sizes in self.tokenizer.sizes for size in sizes])
+
+
+def num_categories(tokenizer: Tokenizer) -> int:
+    """How many categories rollouts decide."""
+    return sum(not category.isolated for category in tokenizer.layout.categories)
 
 
 def codes(tokenizer: Tokenizer, tokens: Tokens) -> Float[np.ndarray, "n D"]:
@@ -69,16 +78,18 @@ def fit(tokenizer: Tokenizer, train: Tokens, isolated: Bool[np.ndarray, " S"], h
         tokenizer=tokenizer,
         isolated=isolated,
         centres=kmeans(values, CLUSTERS, how.named("clusters")),
-        variance=float(values.var(0).mean()),
+        variance=float(values.var(0).sum() / num_categories(tokenizer)),
     )
 
 
 def metrics(space: Space, compared: Mapping[str, Tokens], real: Tokens, how: Bootstrap) -> Metrics:
     """How far the tokens of each predictor are from those of the truth, in its code space.
 
-    * `code_error` [< 0.15]: mean squared difference of a component of the codes, mean over
-      operators; `code_error_relative` divides it by the variance of a component over the training
-      operators: 1 is what the mean of all codes gets, about 2 another operator's codes.
+    * `code_error` [< 0.15]: squared distance of the codes of a category, mean over categories and
+      operators; the latents of a category have a variance of about 1 in all their components
+      together, so it does not depend on how many these are. `code_error_relative` divides it by
+      the variance of the codes over the training operators: 1 is what the mean of all codes gets,
+      about 2 another operator's codes.
     * `entropy_ratio`: entropy of the predicted tokens over that of the true ones, both summed over
       tokens; noise has more, collapse less. `entropy_ratio_two_sided` [> 0.9]: the smaller of it
       and its inverse.
@@ -106,7 +117,7 @@ def _beside(
     space: Space, tokens: Tokens, real: Tokens, how: Bootstrap
 ) -> dict[tuple[str, str], float | None]:
     predicted, wanted = space.codes(tokens), space.codes(real)
-    error = interval(np.square(predicted - wanted).mean(1), "mean", how)
+    error = interval(space.distance(predicted, wanted), "mean", how)
     clusters = nearest(predicted, space.centres), nearest(wanted, space.centres)
     same = interval((clusters[0] == clusters[1]).astype(float), "mean", how)
     dynamic = ~space.isolated

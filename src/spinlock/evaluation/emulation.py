@@ -1,7 +1,7 @@
 """The agent beside the truth: every operator rolled out once, scored and tokenized."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ class Judge:
     tokenizer: Tokenizer
     train_mean: Float[Tensor, "T C H W"]
     told: Mapping[str, Float[Tensor, "N P"]]  # by ablation, see `ablations.inputs`
+    partners: Int[np.ndarray, " N"]  # another operator for each, see `ablations.partners`
     shown_steps: tuple[int, ...]  # steps whose frames are kept for pictures
 
 
@@ -53,25 +54,30 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     """Roll the agent out for some operators and score it beside its baselines.
 
     The truth is realization 0. All operators go through the agent together, so its last bits
-    depend on which rows come together, and on nothing else.
+    depend on which rows come together, and on nothing else. An agent with a context starts at the
+    last true field that it has seen, u_c; so does every predictor beside it, and steps are counted
+    from there.
     """
     operators = judge.operators.take(list(rows))
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
-    seen = _context(truths, judge.agent.context_steps)
-    told = {name: columns[list(rows)] for name, columns in judge.told.items()}
-    own = _rollouts(judge, operators, u0, seen, told)
-    predicted = own["agent"]
+    first = judge.agent.context_steps
+    context = _context(truths, first)
+    later = [after(truth, first) for truth in truths]
+    start = torch.stack([truth.u0 for truth in later])
+    own = _rollouts(judge, rows, start, context)
     found = [
         _score(judge, operators, row, truth)
         | _scored(judge, {name: u[row] for name, u in own.items()}, truth)
-        for row, truth in enumerate(truths)
+        for row, truth in enumerate(later)
     ]
     steps, shown = judge.index.steps, [step - 1 for step in judge.shown_steps]
-    age = steps - judge.agent.context_steps - 1
+    seen = torch.stack([truth.u[0, :first] for truth in truths])
+    predicted = torch.cat([seen, own["agent"]], 1)
+    still = start[:, None].expand(-1, steps - first, -1, -1, -1)
     predictions = {
-        "agent": (predicted, judge.agent.step_map(operators, age, seen)),
-        "persistence": (u0[:, None].expand(-1, steps, -1, -1, -1), _stay),
+        "agent": (predicted, judge.agent.step_map(operators, steps - first - 1, context)),
+        "persistence": (torch.cat([seen, still], 1), _stay),
     }
     return Emulation(
         rows=np.asarray(rows),
@@ -93,30 +99,33 @@ def _context(truths: Sequence[Rollout], count: int) -> Float[Tensor, "n k C H W"
     return torch.stack([torch.cat([truth.u0[None], truth.u[0, :count]]) for truth in truths])
 
 
+def after(truth: Rollout, count: int) -> Rollout:
+    """A rollout from the field on that realization 0 has reached after so many steps.
+
+    The other realizations have reached other fields by then, so as a floor or as an ensemble they
+    know less than a predictor that starts at that field.
+    """
+    if not count:
+        return truth
+    return replace(truth, u0=truth.u[0, count - 1], u=truth.u[:, count:])
+
+
 def _rollouts(
     judge: Judge,
-    operators: Operators,
-    u0: Float[Tensor, "n C H W"],
+    rows: Sequence[int],
+    start: Float[Tensor, "n C H W"],
     context: Float[Tensor, "n k C H W"] | None,
-    told: Mapping[str, Float[Tensor, "n P"]],
-) -> dict[str, Float[Tensor, "n T C H W"]]:
-    """Rollouts of the agent and of its ablations: with another θ, or another operator's context.
-
-    With a context they start at u_c; the frames before, which it has seen, are the truth.
-    """
-    steps = judge.index.steps
-    if context is None:
-        ablated = {n: judge.agent.rollout(operators, u0, steps, told=c) for n, c in told.items()}
-        return {"agent": judge.agent.rollout(operators, u0, steps), **ablated}
-    start, seen = context[:, -1], context[:, 1:]
-    rest = steps - seen.shape[1]
-    roll = partial(judge.agent.rollout, operators, start, rest)
-    found = {
-        "agent": roll(context),
-        "shuffled_context": roll(context.roll(1, 0)),
-        **{name: roll(context, told=columns) for name, columns in told.items()},
-    }
-    return {name: torch.cat([seen, u], 1) for name, u in found.items()}
+) -> dict[str, Float[Tensor, "n t C H W"]]:
+    """Rollouts of the agent and of its ablations: with another θ, or another operator's context."""
+    agent, operators, chosen = judge.agent, judge.operators.take(list(rows)), list(rows)
+    roll = partial(agent.rollout, operators, start, judge.index.steps - agent.context_steps)
+    told = {name: columns[chosen] for name, columns in judge.told.items()}
+    found = {"agent": roll(context)} | {name: roll(context, told=own) for name, own in told.items()}
+    if context is not None:
+        others = judge.operators.take(judge.partners[chosen].tolist())
+        truths = [judge.index.read(others, row) for row in range(len(others))]
+        found["shuffled_context"] = roll(_context(truths, agent.context_steps), shown_by=others)
+    return found
 
 
 def _stay(u: Tensor) -> Tensor:
@@ -126,10 +135,10 @@ def _stay(u: Tensor) -> Tensor:
 
 def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict[str, Curves]:
     """Curves of every baseline on one operator."""
-    steps, bound = judge.index.steps, judge.index.bound
+    steps, bound = truth.u.shape[1], judge.index.bound
     predictions = {
         "persistence": scores.persistence(truth.u0, steps),
-        "train_mean": judge.train_mean,
+        "train_mean": judge.train_mean[-steps:],
         "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
     }
     return {
@@ -140,10 +149,8 @@ def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict
 
 
 def _scored(judge: Judge, predictions: Mapping[str, Tensor], truth: Rollout) -> dict[str, Curves]:
-    """Scores after the context; the frames that the agent has seen have none."""
-    unseen = truth.u[0].clone()
-    unseen[: judge.agent.context_steps] = torch.nan
-    return {name: scores.curves(u, unseen, judge.index.bound) for name, u in predictions.items()}
+    bound = judge.index.bound
+    return {name: scores.curves(u, truth.u[0], bound) for name, u in predictions.items()}
 
 
 def join(parts: Sequence[Emulation]) -> Emulation:

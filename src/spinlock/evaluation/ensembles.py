@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.evaluation import emulation
 from spinlock.evaluation.intervals import Bootstrap, interval
 from spinlock.noa import stochastic
 from spinlock.noa.model import Agent
@@ -72,20 +73,18 @@ def relative_crps(
 def score(agent: Agent, one: Operators, rollout: Rollout, members: int) -> Scores:
     """The agent's ensemble, its rollout without noise, and the other realizations of the truth.
 
-    All are compared with realization 0; what the agent was shown, if it asks for a context, is the
-    truth in both of its own.
+    All are compared with realization 0, after what the agent was shown if it asks for a context.
     """
-    truth, seen = rollout.u[0], agent.context_steps
-    context = torch.cat([rollout.u0[None], truth[:seen]])[None] if seen else None
-    start = context[:, -1] if context is not None else rollout.u0[None]
-    rest = len(truth) - seen
-    noisy = stochastic.ensemble(agent, one, start, rest, members, context)[0]
-    plain = agent.rollout(one, start, rest, context)
-    before = truth[None, :seen]
-    compared = [
-        torch.cat([before.expand(len(own), -1, -1, -1, -1), own], 1) for own in (noisy, plain)
-    ]
-    compared.append(rollout.u[1:] if len(rollout.u) > 1 else torch.full_like(rollout.u, torch.nan))
+    seen = agent.context_steps
+    context = torch.cat([rollout.u0[None], rollout.u[0, :seen]])[None] if seen else None
+    later = emulation.after(rollout, seen)
+    truth, start = later.u[0], later.u0[None]
+    others = later.u[1:] if len(later.u) > 1 else torch.full_like(later.u, torch.nan)
+    compared = (
+        stochastic.ensemble(agent, one, start, len(truth), members, context)[0],
+        agent.rollout(one, start, len(truth), context),
+        others,
+    )
     return Scores(
         crps=np.stack([relative_crps(own, truth).numpy() for own in compared]),
         spread_skill=np.stack([spread_over_skill(own, truth).numpy() for own in compared]),

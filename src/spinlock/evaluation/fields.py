@@ -107,10 +107,17 @@ def spectral_octaves(
 def valid_steps(
     vrmse_curve: Float[Tensor, "*batch T"], threshold: float
 ) -> Float[Tensor, "*batch"]:
-    """Valid prediction time: the first step with VRMSE above the threshold; T + 1 if none is."""
+    """Valid prediction time: the first step with VRMSE above the threshold.
+
+    The step after the last one that has a VRMSE if none is, which is T + 1 where the truth lasts:
+    a truth that ends or stands still early shows no more than that. NaN where there is none at all.
+    """
+    steps = torch.arange(1, vrmse_curve.shape[-1] + 1, dtype=vrmse_curve.dtype)
+    end = torch.where(vrmse_curve.isnan(), 0.0, steps).amax(-1) + 1
     above = vrmse_curve > threshold
     first = above.float().argmax(-1) + 1
-    return torch.where(above.any(-1), first, vrmse_curve.shape[-1] + 1).to(vrmse_curve.dtype)
+    found = torch.where(above.any(-1), first, end)
+    return torch.where(vrmse_curve.isnan().all(-1), torch.nan, found).to(vrmse_curve.dtype)
 
 
 def bounded(predicted: Float[Tensor, "T C H W"], bound: float) -> bool:

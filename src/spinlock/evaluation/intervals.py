@@ -1,6 +1,6 @@
 """Means and medians over operators with percentile bootstrap intervals over operators."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,12 @@ class Interval:
     low: float | None
     high: float | None
     count: int
+
+    def within(self, least: float, most: float) -> "Interval":
+        """The same, with its ends inside the range of the statistic."""
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 def resamples(seed: int, count: int, num_resamples: int) -> np.ndarray:

@@ -73,7 +73,7 @@ def findings(lexicon: Lexicon) -> Findings:
     everyone = np.flatnonzero(lexicon.sources.cleaned.metadata.valid)
     joint = tokenizer.joint(lexicon.vocabulary, everyone, lexicon.how.seed)
     tables = _tables(lexicon, _twice(lexicon, again, TEST))
-    return Findings(metrics=metrics | prefixed("tokenizer/", joint), tables=tables)
+    return Findings(metrics=metrics | prefixed("all/tokenizer/", joint), tables=tables)
 
 
 def _group(lexicon: Lexicon, prefix: str) -> Flat:

@@ -120,6 +120,7 @@ class Evaluation:
             tokenizer=self.sources.tokenizer,
             train_mean=emulation.mean_trajectory(operators, index, train),
             told=ablations.inputs(self.sources.agent, operators),
+            partners=ablations.partners(operators.seed, len(operators)),
             shown_steps=tuple(steps),
         )
         size = self.config.batch_size

@@ -1,5 +1,6 @@
 """The scorecard: each criterion of success with its value, interval, floor, ceiling and goal."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -55,10 +56,10 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
 
     A rival is beaten if the value is better and the interval of the paired difference, where there
     is one, does not reach 0: intervals of two codes on the same operators may overlap although one
-    is better on each of them, and a better value alone may be chance.
+    is better on each of them, and a better value alone may be chance. A score that is infinite,
+    since a prediction is not finite, meets no goal, and is written as an empty cell.
     """
-    value = _number(metrics, criterion.value)
-    goal, met = _goal(criterion, metrics), None
+    value, goal, met = _known(metrics, criterion.value), _goal(criterion, metrics), None
     differences = _differences(criterion, metrics)
     closest = differences[0] if differences else (None, None, None)
     if value is not None and goal is not None:
@@ -71,12 +72,12 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
         criterion=criterion.name,
         source=criterion.source,
         metric=criterion.value,
-        value=value,
+        value=_finite(value),
         low=_interval(metrics, f"{criterion.value}_low"),
         high=_interval(metrics, f"{criterion.value}_high"),
         floor=_number(metrics, criterion.floor),
         ceiling=_number(metrics, criterion.ceiling),
-        goal=goal,
+        goal=_finite(goal),
         met=met,
         difference=closest[0],
         difference_low=closest[1],
@@ -196,10 +197,16 @@ def _goal(criterion: Criterion, metrics: Metrics) -> float | None:
     """The goal itself, or the best of the metrics to beat."""
     if isinstance(criterion.goal, float):
         return criterion.goal
-    known = [v for v in (_number(metrics, key) for key in criterion.goal) if v is not None]
+    known = [v for v in (_known(metrics, key) for key in criterion.goal) if v is not None]
     if not known:
         return None
     return min(known) if criterion.better == "below" else max(known)
+
+
+def _known(metrics: Metrics, key: str) -> float | None:
+    """A metric that must have been computed, infinite perhaps; none if it is null."""
+    value = metrics[key]
+    return None if value is None or math.isnan(value) else float(value)
 
 
 def _number(metrics: Metrics, key: str | None) -> float | None:

@@ -21,9 +21,11 @@ def metrics(tokens: Int[np.ndarray, "n S"], sizes: Sequence[Sequence[int]], how:
       codes of each codebook can be in use.
     * `perplexity`, `perplexity_normalized`: see `tokenizer.scores`.
     * `entropy`: sum of the entropies of the tokens in bits (Miller–Madow), what they would carry
-      if none told of another; at most `bits`. Bad case: 0, every operator has the same tokens.
+      if none told of another; the correction may lift it above `bits`. Bad case: 0, every operator
+      has the same tokens.
 
-    The intervals are `Estimate.centered`: repeated operators use fewer codes.
+    The intervals are `Estimate.centered`, since repeated operators use fewer codes, and end where
+    the score itself does: with 0 and with all codes in use, equally often.
     """
     flat_sizes = [size for levels in sizes for size in levels]
     edges = np.cumsum([0, *flat_sizes])
@@ -40,10 +42,11 @@ def metrics(tokens: Int[np.ndarray, "n S"], sizes: Sequence[Sequence[int]], how:
         (np.exp(nats) / np.array(flat_sizes)[:, None]).mean(0),
         bits.sum(0),
     )
+    ranges = ((0.0, 1.0), (1.0, float(np.mean(flat_sizes))), (0.0, 1.0), (0.0, np.inf))
     result: Flat = {}
-    for name, value in zip(NAMES, values, strict=True):
+    for name, value, (least, most) in zip(NAMES, values, ranges, strict=True):
         found = Estimate(float(value[0]), value[1:], len(tokens)).centered()
-        result |= flat(name, found)
+        result |= flat(name, found.within(least, most))
     return result
 
 

@@ -96,7 +96,7 @@ class Config:
     curriculum: Annotated[tuple[Phase, ...], Field(min_length=1)]
     gradient_steps: Size  # the gradient is cut after so many steps of a window
     initial_share: Share  # of windows that start at u0; the others start anywhere
-    noise_injection: Weight  # noise added to a window's first field, in units of its first step
+    noise_injection: Weight  # noise added to a window's first field, in the unit of its first error
     objective: Literal["mse", "vq"]  # L_traj leads, or L_vq + L_traj / 2 after the curriculum
     learning_rate: Positive  # peak of the curriculum: linear warm-up, then half a cosine to zero
     warmup: Count  # updates

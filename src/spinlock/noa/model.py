@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -26,12 +28,19 @@ KIND = "noa"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+class Disturb(Protocol):
+    """Noise of θ's law."""
+
+    def __call__(self, output: Tensor, step: int) -> Tensor:
+        """O(u) of step t in 1 … T, with noise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """What may happen on the way of a rollout."""
 
     generator: torch.Generator | None = None  # source of dropout; none, no dropout
-    disturb: Callable[[Tensor, int], Tensor] | None = None  # output, step in 1 … T → with noise
+    disturb: Disturb | None = None  # where noise enters
     watch: Callable[[dict[str, Tensor]], None] | None = None  # sees bottleneck and skips
 
 
@@ -90,6 +99,7 @@ class Agent(nn.Module):
         *,
         age: int = 0,
         told: Float[Tensor, "n P"] | None = None,
+        shown_by: Operators | None = None,
     ) -> Float[Tensor, "n T C H W"]:
         """Predict the T fields that follow u0.
 
@@ -101,6 +111,7 @@ class Agent(nn.Module):
                 `context_steps` c > 0, and only then.
             age: steps that u0 itself has been predicted for; 0 for a true field.
             told: what the network sees in place of θ, for ablations; None: `told(theta)`.
+            shown_by: other operators, whose trajectories the context is, for ablations.
 
         Raises:
             Refusal: the operators have other columns of θ than the agent was trained with, the
@@ -109,6 +120,8 @@ class Agent(nn.Module):
         given = self.given(theta, context)
         if told is not None:
             given = replace(given, theta=told)
+        if shown_by is not None:
+            given = replace(given, shown=coefficients(shown_by))
         with torch.no_grad():
             return self.unroll(given, u0, steps=steps, gradient_steps=steps, age=age)
 
@@ -123,7 +136,8 @@ class Agent(nn.Module):
             raise Refusal(
                 f"context: the agent was trained with {self.context_steps} transitions, got {found}"
             )
-        return Given(theta=self.told(theta), coefficients=coefficients(theta), context=context)
+        own = coefficients(theta)
+        return Given(theta=self.told(theta), coefficients=own, context=context, shown=own)
 
     @property
     def context_steps(self) -> int:
@@ -138,6 +152,9 @@ class Agent(nn.Module):
         context: Float[Tensor, "n k C H W"] | None = None,
     ) -> Embeddings:
         """What the tokenizer's family embeddings of such rollouts will be, by the feature heads.
+
+        Of a rollout of unknown operator: they were trained without operator sensitivity, which the
+        tokenizer imputes where it is missing.
 
         Raises:
             Refusal: the agent has no heads; and as `rollout`.
@@ -201,11 +218,12 @@ class Agent(nn.Module):
         dtype = PRECISIONS[self.config.precision]
         embedding = self.embedding(given.theta)
         if given.context is not None:
-            embedding = embedding + self.context(given.context, given.coefficients)
+            embedding = embedding + self.context(given.context, given.shown)
         conditioned = self.backbone.condition(embedding)
         fading = self.certainty.coefficients(embedding) if self.config.certainty else None
         weights = {layer: weight.to(dtype) for layer, weight in conditioned.items()}
-        keep, gain = self._coefficients(given.coefficients)[:, :, None, None, None].unbind(1)
+        own = given.coefficients[:, :, None, None, None].unbind(1)
+        keep, gain = own if self.config.integrator == "policy" else (0.0, 1.0)
         u, frames = u0, []
         for step in range(steps):
             if (steps - step) % gradient_steps == 0:
@@ -214,17 +232,25 @@ class Agent(nn.Module):
                 hooks.watch(self.backbone.intermediate_features(u.to(dtype), weights, "all"))
             output = self.backbone(u.to(dtype), weights, hooks.generator).float()
             if hooks.disturb is not None:
-                output = hooks.disturb(output, step + 1)
+                output = self._noisy(output, u, own, partial(hooks.disturb, step=step + 1))
             elif fading is not None:
                 output = self.certainty(output, fading, age + step)
             u = policies.advance(u, output, keep, gain)
             frames.append(u)
         return torch.stack(frames, 1)
 
-    def _coefficients(self, policy: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+    def _noisy(
+        self,
+        output: Float[Tensor, "n C H W"],
+        u: Float[Tensor, "n C H W"],
+        own: tuple[Tensor, ...],
+        disturb: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "n C H W"]:
+        """What f puts out, with noise where it enters O(u); `direct` predicts the field after."""
         if self.config.integrator == "policy":
-            return policy
-        return torch.tensor([0.0, 1.0]).expand_as(policy)
+            return disturb(output)
+        keep, gain = own
+        return policies.advance(u, disturb((output - keep * u) / gain), keep, gain)
 
     def save(self, path: Path) -> None:
         """Write everything `load` needs; the same bytes for the same content."""

@@ -127,11 +127,13 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
             "train_noa.backbone.dilations: before the first stride the agent must see at least "
             f"the {seen} cells that an operator sees, got {shape.receptive_field}"
         )
-    longest = max(config.alignment.horizon, *(phase.horizon for phase in config.curriculum))
+    phases = [phase.horizon for phase in config.curriculum]
+    longest = max([*phases, config.alignment.horizon] if config.alignment.updates else phases)
     if config.context_steps + longest > index.steps:
         raise Refusal(
-            f"train_noa: horizon: allowed up to {index.steps - config.context_steps}, the steps of "
-            f"the rollouts after the context, got {longest}"
+            "train_noa.curriculum, train_noa.alignment: horizon: allowed up to "
+            f"{index.steps - config.context_steps}, the steps of the rollouts after the context, "
+            f"got {longest}"
         )
     if config.extra_operators and config.extra_steps > index.steps:
         raise Refusal(

@@ -33,7 +33,7 @@ def ensemble(
         agent: the trained one.
         theta: the operators.
         u0: a field of each to start from.
-        steps: T.
+        steps: T − c, after the context.
         members: M, independent draws for each operator.
         context: as in `Agent.rollout`.
     """
@@ -47,20 +47,25 @@ def ensemble(
                 u0[[row]].expand(members, -1, -1, -1),
                 steps=steps,
                 gradient_steps=steps,
-                hooks=Hooks(disturb=Disturbance(one, steps, members)),
+                hooks=Hooks(disturb=Disturbance(one, steps, members, agent.context_steps)),
             )
         )
     return torch.stack(found)
 
 
 class Disturbance:
-    """What the stochastic block makes of the agent's output, for M members of one operator."""
+    """What the stochastic block makes of the agent's output, for M members of one operator.
 
-    def __init__(self, one: Operators, steps: int, members: int) -> None:
+    θ's schedule runs over all T steps of a rollout, of which an agent with a context sees the first
+    c as they were.
+    """
+
+    def __init__(self, one: Operators, steps: int, members: int, seen: int = 0) -> None:
         theta = one.theta[0]
         kind = noise.TYPES[theta.noise_type]
         size = one.grid_size
-        self.enter, self.steps, self.members = kind.enter, steps, members
+        self.enter, self.members = kind.enter, members
+        self.seen, self.steps = seen, seen + steps
         self.mixing = VARIANCE_GAIN**0.5 * torch.eye(one.channels)[:, :, None, None]
         self.chance = Chance(
             seed=one.seed,
@@ -72,6 +77,6 @@ class Disturbance:
         )
 
     def __call__(self, output: Float[Tensor, "M C H W"], step: int) -> Float[Tensor, "M C H W"]:
-        """Disturb the outputs of step t in 1 … T."""
-        fields = self.chance.at(step, self.steps, self.members, DRAW).noise
+        """Disturb the outputs of step t in 1 … T − c."""
+        fields = self.chance.at(self.seen + step, self.steps, self.members, DRAW).noise
         return self.enter(output, fields, self.mixing)

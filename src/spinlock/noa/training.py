@@ -216,7 +216,7 @@ def supervised(
 def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Tensor, Record]:
     """λ₁ L_latent + λ₂ L_commit of one of the parts of a batch of whole rollouts, weighted.
 
-    If the codes lead (`objective: vq`), L_vq is added. The gradient passes through the last
+    If the codes lead (`objective: vq`), it is L_vq instead. The gradient passes through the last
     `gradient_steps` of the rollout only.
     """
     config = agent.config.alignment
@@ -231,7 +231,7 @@ def aligned(agent: Agent, batch: Batch, space: Space, weight: float) -> tuple[Te
     found = losses.alignment(predicted, target, u0, space)
     loss = config.latent_weight * found.latent + config.commitment_weight * found.commitment
     if agent.config.objective == "vq":
-        loss = loss + found.code
+        loss = found.code
     report = {
         "code_loss": float(found.code.detach()),
         "latent_loss": float(found.latent.detach()),

@@ -49,6 +49,7 @@ class Given:
     theta: Float[Tensor, "n P"]  # standardized columns
     coefficients: Float[Tensor, "n 2"]  # keep and gain of each policy
     context: Float[Tensor, "n k C H W"] | None  # u_0 … u_c of a trajectory of each; none if c is 0
+    shown: Float[Tensor, "n 2"]  # keep and gain of those trajectories, their own but in an ablation
 
     def repeated(self, times: int) -> "Given":
         """The same of so many copies of a single operator."""
@@ -57,6 +58,7 @@ class Given:
             theta=self.theta.expand(times, -1),
             coefficients=self.coefficients.expand(times, -1),
             context=None if self.context is None else self.context.expand(times, *copies),
+            shown=self.shown.expand(times, -1),
         )
 
 
@@ -75,7 +77,12 @@ class Batch:
     @property
     def given(self) -> Given:
         """What the agent knows of their operators."""
-        return Given(theta=self.theta, coefficients=self.coefficients, context=self.context)
+        return Given(
+            theta=self.theta,
+            coefficients=self.coefficients,
+            context=self.context,
+            shown=self.coefficients,
+        )
 
     def split(self, parts: int) -> list["Batch"]:
         """Equal parts, in order."""
