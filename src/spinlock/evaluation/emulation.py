@@ -65,7 +65,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     context = _context(truths, first)
     later = [after(truth, first) for truth in truths]
     start = torch.stack([truth.u0 for truth in later])
-    own = _rollouts(judge, rows, start, context)
+    own = _rollouts(judge, operators, list(rows), start, context)
     found = [
         _score(judge, operators, row, truth)
         | _scored(judge, {name: u[row] for name, u in own.items()}, truth)
@@ -112,17 +112,18 @@ def after(truth: Rollout, count: int) -> Rollout:
 
 def _rollouts(
     judge: Judge,
-    rows: Sequence[int],
+    operators: Operators,
+    rows: list[int],
     start: Float[Tensor, "n C H W"],
     context: Float[Tensor, "n k C H W"] | None,
 ) -> dict[str, Float[Tensor, "n t C H W"]]:
     """Rollouts of the agent and of its ablations: with another θ, or another operator's context."""
-    agent, operators, chosen = judge.agent, judge.operators.take(list(rows)), list(rows)
+    agent = judge.agent
     roll = partial(agent.rollout, operators, start, judge.index.steps - agent.context_steps)
-    told = {name: columns[chosen] for name, columns in judge.told.items()}
+    told = {name: columns[rows] for name, columns in judge.told.items()}
     found = {"agent": roll(context)} | {name: roll(context, told=own) for name, own in told.items()}
     if context is not None:
-        others = judge.operators.take(judge.partners[chosen].tolist())
+        others = judge.operators.take(judge.partners[rows].tolist())
         truths = [judge.index.read(others, row) for row in range(len(others))]
         found["shuffled_context"] = roll(_context(truths, agent.context_steps), shown_by=others)
     return found
