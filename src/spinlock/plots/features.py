@@ -64,7 +64,8 @@ def _histogram(axes: Axes, column: str, values: np.ndarray) -> None:
     known = values[np.isfinite(values)]
     absent = len(values) - len(known)
     low, high = np.quantile(known, SHOWN) if len(known) else (0.0, 1.0)
-    axes.hist(known, bins=BINS, range=(low, high), color=style.BLUE)
+    # One outline: bar by bar it took a third of the time of the picture, for the same pixels.
+    axes.stairs(*np.histogram(known, BINS, (low, high)), fill=True, color=style.BLUE)
     label = column.rpartition(".")[2].replace("_", " ")
     axes.set_title(label, fontsize=6.5, fontweight="normal", pad=2)
     axes.set_yticks([])
