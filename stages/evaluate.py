@@ -6,6 +6,7 @@ from spinlock import artifacts, params, runtime
 from spinlock.cleaning import raw
 from spinlock.evaluation import consistency, exemplars, portraits, report, scorecard, tables
 from spinlock.evaluation.config import Config
+from spinlock.evaluation.workers import side_by_side
 from spinlock.plots import dashboards, features, files, vocabulary_page
 
 
@@ -16,22 +17,21 @@ def main(*paths: Path) -> str:
     of train-vqvae are read; metrics, scorecard and the folder of plots are written.
     """
     *made, curves, metrics, card, plots = paths
-    config = params.load("evaluate", Config)
-    settings = params.load("runtime", runtime.Config)
-    sources = consistency.read(made)
-    history = dashboards.read_curves(curves)
-    evaluation = report.Evaluation(sources, config, settings.num_workers)
-    found = evaluation.run()
-    artifacts.write_metrics(metrics, tables.headlines(found.metrics))
-    artifacts.write_table(card, scorecard.table(found.scorecard))
-    for name, rows in found.tables.items():
-        artifacts.write_table(plots / f"{name}.csv", rows)
-    told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
-    vocabulary_page.save(told, plots / "vocabulary")
-    shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
-    figures = dashboards.draw(evaluation, found, history, artifacts.read_object(made[4]))
-    for name, figure in (figures | features.pictures(shown)).items():
-        files.save(figure, plots / name)
+    config, settings = params.load("evaluate", Config), params.load("runtime", runtime.Config)
+    sources, history = consistency.read(made), dashboards.read_curves(curves)
+    with side_by_side(settings.num_workers) as start:
+        evaluation = report.Evaluation(sources, config, start)
+        found = evaluation.run()
+        artifacts.write_metrics(metrics, tables.headlines(found.metrics))
+        artifacts.write_table(card, scorecard.table(found.scorecard))
+        for name, rows in found.tables.items():
+            artifacts.write_table(plots / f"{name}.csv", rows)
+        shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
+        figures = dashboards.pictures(evaluation, found, history, artifacts.read_object(made[4]))
+        drawn = files.draw(features.pictures(shown) | figures, plots, start)  # the longest first
+        told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
+        vocabulary_page.save(told, plots / "vocabulary")
+        list(drawn)
     met = [row.met for row in found.scorecard if row.met is not None]
     return f"{found.text}\nevaluate: {sum(met)} of {len(met)} criteria met -> {card}"
 

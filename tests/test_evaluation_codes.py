@@ -1,14 +1,10 @@
 """Equal-bit codes where the best answer is known, and where it must be bad."""
 
-import os
-from functools import partial
-
 import numpy as np
 import pytest
 
-from spinlock.evaluation import codes, workers
+from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Fit, Target
-from spinlock.refusals import Refusal
 
 FIT = Fit(seed=5, purpose="test", num_init=2)
 BEAM = codes.ResidualBeam(width=8, jitter=0.0)
@@ -151,18 +147,3 @@ def test_water_filling_at_several_budgets_is_that_at_each():
         np.testing.assert_array_equal(found.values, alone.values)
         np.testing.assert_array_equal(found.tokens, alone.tokens)
     assert several[1].tokens.shape == (9, 0)
-
-
-def test_processes_change_no_bit():
-    whole = target(normal(60, 6), np.array([0, 1, 0, 1, 1, 0]))
-    sizes = [[4, 4], [8]]
-    alone = codes.by_category(BEAM, whole, whole, sizes, FIT)
-    with workers.side_by_side(2) as run:
-        found = codes.by_category(BEAM, whole, whole, sizes, FIT, run)
-    np.testing.assert_array_equal(found.values, alone.values)
-    np.testing.assert_array_equal(found.tokens, alone.tokens)
-
-
-def test_a_worker_that_dies_is_one_line():
-    with workers.side_by_side(2) as run, pytest.raises(Refusal, match="a worker died"):
-        run([partial(os._exit, 1)] * 2)

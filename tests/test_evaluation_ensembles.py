@@ -53,10 +53,7 @@ def test_one_member_has_no_spread():
 def test_metrics_have_a_value_for_every_kind_and_null_beyond_the_rollout(tmp_path):
     sources, agent = case.sources(tmp_path), noa_cases.agent()
     operators = sources.operators.take(sources.operators.rows("test")[:3])
-    found = [
-        ensembles.score(agent, operators.take([row]), sources.index.read(operators, row), 3)
-        for row in range(3)
-    ]
+    found = [ensembles.score(agent, sources.index, 3, operators.take([row])) for row in range(3)]
     metrics = ensembles.metrics(found, (1, 4, 99), HOW)
     assert metrics["ensemble_count"] == 3
     assert metrics["crps_4"] > 0

@@ -1,7 +1,6 @@
-"""The whole evaluation of a small run: perfect and idle agents, groups, threads, refusals."""
+"""The whole evaluation of a small run: perfect and idle agents, groups, processes, refusals."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 
 import evaluation_case as case
 import noa_cases
-from spinlock.evaluation import ablations, consistency, cost, emulation, fields, views
+from spinlock.evaluation import ablations, consistency, cost, emulation, fields, views, workers
 from spinlock.evaluation.agent import ABLATIONS, BASELINES, PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards, files
@@ -24,7 +23,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluation(sources):
-    return Evaluation(sources, case.CONFIG, workers=1)
+    return Evaluation(sources, case.CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def report(evaluation):
 
 @pytest.fixture(scope="module")
 def idle(sources):
-    return Evaluation(case.with_agent(sources, case.idle()), case.CONFIG, workers=1).run()
+    return Evaluation(case.with_agent(sources, case.idle()), case.CONFIG).run()
 
 
 GROUPS = ("", "val/", "held_out/theta_corner/")
@@ -121,36 +120,47 @@ def judging(sources, agent):
     """What it takes to score an agent."""
     operators = sources.operators
     return emulation.Judge(
-        operators=operators,
         index=sources.index,
         agent=agent.eval(),
         tokenizer=sources.tokenizer,
         train_mean=emulation.mean_trajectory(operators, sources.index, [0]),
-        told=ablations.inputs(agent, operators),
-        partners=ablations.partners(operators.seed, len(operators)),
         shown_steps=(1, 4),
     )
 
 
-def test_threads_change_no_bit_and_no_order(sources, report):
-    judge = judging(sources, sources.agent)
-    rows = report.emulation.rows.tolist()[:10]
-    one, two = (
-        emulation.join(list(emulation.in_batches(partial(emulation.emulate, judge), rows, 3, n)))
-        for n in (1, 2)
-    )
-    np.testing.assert_array_equal(one.rows, rows)
-    for name, found in one.curves.items():
-        np.testing.assert_array_equal(found.vrmse, two.curves[name].vrmse)
-    for name, tokens in one.tokens.items():
-        np.testing.assert_array_equal(tokens, two.tokens[name])
+def batch(sources, agent, rows):
+    """Some operators as one batch."""
+    (found,) = emulation.batches(agent, sources.operators, rows, len(rows))
+    return found
+
+
+def test_processes_change_no_number(sources):
+    real = case.with_agent(sources, noa_cases.agent())
+    alone = Evaluation(real, case.CONFIG).run()
+    with workers.side_by_side(2) as start:
+        found = Evaluation(real, case.CONFIG, start).run()
+    assert found.metrics == alone.metrics
+    assert found.tables == alone.tables
+    np.testing.assert_array_equal(found.emulation.predicted, alone.emulation.predicted)
+
+
+def test_batches_are_the_rows_in_order_each_with_its_own(sources):
+    agent, operators, rows = noa_cases.agent(), sources.operators, np.arange(3, 11)
+    told = ablations.inputs(agent, operators)["shuffled_theta"]
+    partners = ablations.partners(operators.seed, len(operators))
+    found = list(emulation.batches(agent, operators, rows, 3))
+    assert [one.rows.tolist() for one in found] == [[3, 4, 5], [6, 7, 8], [9, 10]]
+    for one in found:
+        np.testing.assert_array_equal(one.operators.ids, operators.ids[one.rows])
+        np.testing.assert_array_equal(one.partners.ids, operators.ids[partners[one.rows]])
+        np.testing.assert_array_equal(one.told["shuffled_theta"], told[one.rows])
 
 
 def test_a_real_agent_is_scored_as_it_rolls_out(sources):
     real = noa_cases.agent()
     judge = judging(sources, real)
     rows = sources.operators.rows("test")[:4]
-    found = emulation.emulate(judge, rows)
+    found = emulation.emulate(judge, batch(sources, real, rows))
     u0 = torch.stack([sources.index.read(sources.operators, row).u0 for row in rows])
     predicted = real.rollout(sources.operators.take(rows), u0, case.STEPS)
     np.testing.assert_array_equal(found.predicted, predicted[:, [0, 3], 0])
@@ -164,9 +174,9 @@ def test_with_a_context_every_predictor_starts_where_it_ends(sources):
     """At u_c, from which steps are counted; what is shown of another operator is one drawn for all,
     whatever comes in a batch.
     """
-    real, rows = noa_cases.agent(context_steps=2), sources.operators.rows("test")[:3].tolist()
+    real, rows = noa_cases.agent(context_steps=2), sources.operators.rows("test")[:3]
     judge = judging(sources, real)
-    found = emulation.emulate(judge, rows)
+    found = emulation.emulate(judge, batch(sources, real, rows))
     truth = sources.index.read(sources.operators, rows[0]).u[0]
     left = case.STEPS - 2
     for own in found.curves.values():
@@ -174,7 +184,7 @@ def test_with_a_context_every_predictor_starts_where_it_ends(sources):
     still = fields.score(truth[1].expand(left, -1, -1, -1), truth[2:]).vrmse
     np.testing.assert_array_equal(found.curves["persistence"].vrmse[0], still)
     np.testing.assert_array_equal(found.predicted[0, 0], truth[0, 0])  # step 1 was shown
-    alone = emulation.emulate(judge, rows[:1])
+    alone = emulation.emulate(judge, batch(sources, real, rows[:1]))
     for name, own in found.curves.items():
         np.testing.assert_allclose(alone.curves[name].vrmse[0], own.vrmse[0], rtol=1e-3)
     own, other = (found.curves[name].vrmse for name in ("agent", "shuffled_context"))
@@ -219,14 +229,14 @@ def test_correlations_of_categories_are_symmetric_shares(report):
 def test_dashboards_are_drawn(evaluation, report):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    figures = dashboards.draw(evaluation, report, curves, {})
+    figures = dashboards.pictures(evaluation, report, curves, {})
     names = ("agent", "agent_failures", "categories", "engineering", "rate_distortion")
     assert sorted(figures) == [f"{name}.png" for name in (*names, "semantic", "topological")]
 
 
 def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path):
     config = replace(case.CONFIG, min_operators=100, num_identity_operators=0)
-    evaluation = Evaluation(sources, config, workers=1)
+    evaluation = Evaluation(sources, config)
     report = evaluation.run()
     assert {row.met for row in report.scorecard} == {None}
     known = [name for name, value in report.metrics.items() if value is not None]
@@ -238,8 +248,7 @@ def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path)
     )
     epochs = np.full(5, np.nan)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    for name, figure in dashboards.draw(evaluation, report, curves, {}).items():
-        files.save(figure, tmp_path / name)
+    list(files.draw(dashboards.pictures(evaluation, report, curves, {}), tmp_path))
 
 
 def test_missing_curves_are_refused(tmp_path):

@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from spinlock import randomness
-from spinlock.evaluation import workers
 from spinlock.tokenizer.initialization import JITTERED_COPIES
 from spinlock.tokenizer.quantizer import Beam
 
@@ -67,12 +65,7 @@ Code = Callable[[np.ndarray, np.ndarray, Sequence[int], Fit], Coded]
 
 
 def by_category(
-    code: Code,
-    train: Target,
-    rows: Target,
-    sizes: Sequence[Sequence[int]],
-    fit: Fit,
-    run: workers.Run = workers.here,
+    code: Code, train: Target, rows: Target, sizes: Sequence[Sequence[int]], fit: Fit
 ) -> Coded:
     """Apply a code to the cells of each category apart.
 
@@ -82,25 +75,16 @@ def by_category(
         rows: rows to code.
         sizes: codes per level, for each category: those of the tokenizer, hence equal bits.
         fit: how k-means is run.
-        run: what runs the codes of the categories.
     """
     scale = np.sqrt(train.weight)
-    cells = [train.category == index for index in range(len(sizes))]
-    jobs = [
-        partial(
-            code,
-            train.values[:, own] * scale[own],
-            rows.values[:, own] * scale[own],
-            levels,
-            fit.named(index),
-        )
-        for index, (own, levels) in enumerate(zip(cells, sizes, strict=True))
-    ]
-    parts: list[Coded] = run(jobs)
-    values = np.zeros_like(rows.values)
-    for own, part in zip(cells, parts, strict=True):
+    values, tokens = np.zeros_like(rows.values), []
+    for index, levels in enumerate(sizes):
+        own = train.category == index
+        fitted, coded = (some.values[:, own] * scale[own] for some in (train, rows))
+        part = code(fitted, coded, levels, fit.named(index))
         values[:, own] = part.values / scale[own]
-    return Coded(values, np.concatenate([part.tokens for part in parts], axis=1))
+        tokens.append(part.tokens)
+    return Coded(values, np.concatenate(tokens, axis=1))
 
 
 def bits(sizes: Sequence[Sequence[int]]) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from spinlock.evaluation import codes, reconstruction, workers
+from spinlock.evaluation import codes, reconstruction
 from spinlock.evaluation.codes import Fit, Target
 from spinlock.evaluation.criteria import BY_CATEGORY
 from spinlock.evaluation.intervals import Bootstrap
@@ -28,7 +28,6 @@ def rows(
     codebook_sizes: Sequence[int],
     fit: Fit,
     how: Bootstrap,
-    run: workers.Run = workers.here,
 ) -> list[Row]:
     """Rows of `rate_distortion.csv`: the reconstruction of each code at each number of bits.
 
@@ -44,7 +43,6 @@ def rows(
         codebook_sizes: K of the classical codes.
         fit: how k-means is run.
         how: resamples and the smallest group; a smaller one has no values.
-        run: what runs the codes of the categories.
     """
     fitted, target = vocabulary.target.take(train), vocabulary.target.take(judged)
     own = codes.bits(vocabulary.sizes)
@@ -60,7 +58,7 @@ def rows(
         levels = _with(vocabulary.sizes, other)
         for name, code in CLASSICAL.items():
             part = fit.named(f"{other}/{name}")
-            coded = codes.by_category(code, fitted, target, levels, part, run)
+            coded = codes.by_category(code, fitted, target, levels, part)
             found.append(_row(name, other, codes.bits(levels), coded.values, target, how))
     budgets = [codes.bits(_with(vocabulary.sizes, other)) for other in others]
     water = codes.pca_waterfills(fitted, target, budgets, fit.named(WATER)) if budgets else []

@@ -1,18 +1,17 @@
 """The agent beside the truth: every operator rolled out once, scored and tokenized."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from spinlock.evaluation import ablations
 from spinlock.evaluation import agent as scores
 from spinlock.evaluation.agent import Curves
-from spinlock.noa import parallel
 from spinlock.noa.losses import single_view
 from spinlock.noa.model import Agent
 from spinlock.rollout.engine import Rollout
@@ -20,22 +19,28 @@ from spinlock.rollout.index import Index
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer.model import Tokenizer
 
-T = TypeVar("T")
 SHOWN_CHANNEL = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """Everything that scoring a batch of operators needs."""
+    """Everything that scoring any operators needs."""
 
-    operators: Operators
     index: Index
     agent: Agent
     tokenizer: Tokenizer
     train_mean: Float[Tensor, "T C H W"]
-    told: Mapping[str, Float[Tensor, "N P"]]  # by ablation, see `ablations.inputs`
-    partners: Int[np.ndarray, " N"]  # another operator for each, see `ablations.partners`
     shown_steps: tuple[int, ...]  # steps whose frames are kept for pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some operators that go through the agent together."""
+
+    rows: Int[np.ndarray, " n"]  # in the operator table
+    operators: Operators
+    told: Mapping[str, Float[Tensor, "n P"]]  # by ablation, see `ablations.inputs`
+    partners: Operators  # another for each, see `ablations.partners`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,23 @@ class Emulation:
     predicted: Float[np.ndarray, "n S H W"]  # the agent's
 
 
-def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
+def batches(
+    agent: Agent, operators: Operators, rows: Int[np.ndarray, " n"], size: int
+) -> Iterator[Batch]:
+    """Some rows of the operator table, in order, so many at a time."""
+    told = ablations.inputs(agent, operators)
+    partners = ablations.partners(operators.seed, len(operators))
+    for start in range(0, len(rows), size):
+        own = rows[start : start + size]
+        yield Batch(
+            rows=own,
+            operators=operators.take(own),
+            told={name: columns[own] for name, columns in told.items()},
+            partners=operators.take(partners[own]),
+        )
+
+
+def emulate(judge: Judge, batch: Batch) -> Emulation:
     """Roll the agent out for some operators and score it beside its baselines.
 
     The truth is realization 0. All operators go through the agent together, so its last bits
@@ -58,14 +79,14 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
     last true field that it has seen, u_c; so does every predictor beside it, and steps are counted
     from there.
     """
-    operators = judge.operators.take(list(rows))
+    operators = batch.operators
     truths = [judge.index.read(operators, row) for row in range(len(operators))]
     u0 = torch.stack([truth.u0 for truth in truths])
     first = judge.agent.context_steps
     context = _context(truths, first)
     later = [after(truth, first) for truth in truths]
     start = torch.stack([truth.u0 for truth in later])
-    own = _rollouts(judge, rows, start, context)
+    own = _rollouts(judge, batch, start, context)
     found = [
         _score(judge, operators, row, truth)
         | _scored(judge, {name: u[row] for name, u in own.items()}, truth)
@@ -80,7 +101,7 @@ def emulate(judge: Judge, rows: Sequence[int]) -> Emulation:
         "persistence": (torch.cat([seen, still], 1), _stay),
     }
     return Emulation(
-        rows=np.asarray(rows),
+        rows=batch.rows,
         steps=judge.shown_steps,
         curves={name: scores.stack([f[name] for f in found]) for name in found[0]},
         tokens={
@@ -112,17 +133,17 @@ def after(truth: Rollout, count: int) -> Rollout:
 
 def _rollouts(
     judge: Judge,
-    rows: Sequence[int],
+    batch: Batch,
     start: Float[Tensor, "n C H W"],
     context: Float[Tensor, "n k C H W"] | None,
 ) -> dict[str, Float[Tensor, "n t C H W"]]:
     """Rollouts of the agent and of its ablations: with another θ, or another operator's context."""
-    agent, operators, chosen = judge.agent, judge.operators.take(list(rows)), list(rows)
-    roll = partial(agent.rollout, operators, start, judge.index.steps - agent.context_steps)
-    told = {name: columns[chosen] for name, columns in judge.told.items()}
-    found = {"agent": roll(context)} | {name: roll(context, told=own) for name, own in told.items()}
+    agent, steps = judge.agent, judge.index.steps - judge.agent.context_steps
+    roll = partial(agent.rollout, batch.operators, start, steps)
+    found = {"agent": roll(context)}
+    found |= {name: roll(context, told=own) for name, own in batch.told.items()}
     if context is not None:
-        others = judge.operators.take(judge.partners[chosen].tolist())
+        others = batch.partners
         truths = [judge.index.read(others, row) for row in range(len(others))]
         found["shuffled_context"] = roll(_context(truths, agent.context_steps), shown_by=others)
     return found
@@ -176,15 +197,3 @@ def mean_trajectory(
         total += index.read(operators, row).u[0]
         count += 1
     return (total / count).float()
-
-
-def in_batches(
-    compute: Callable[[Sequence[int]], T], rows: Sequence[int], size: int, workers: int
-) -> Iterator[T]:
-    """Apply a function to consecutive batches, in order, by some threads.
-
-    What is in a batch does not depend on the number of threads, so the results do not either.
-    """
-    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
-    with parallel.threads(workers) as pool:
-        yield from pool.map(compute, batches)

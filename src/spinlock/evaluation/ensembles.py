@@ -13,7 +13,7 @@ from spinlock.evaluation import emulation
 from spinlock.evaluation.intervals import Bootstrap, interval
 from spinlock.noa import stochastic
 from spinlock.noa.model import Agent
-from spinlock.rollout.engine import Rollout
+from spinlock.rollout.index import Index
 from spinlock.sampling.table import Operators
 
 Metrics = dict[str, float | int | None]
@@ -70,12 +70,13 @@ def relative_crps(
     return (crps(members, truth).mean((-2, -1)) / size).mean(1)
 
 
-def score(agent: Agent, one: Operators, rollout: Rollout, members: int) -> Scores:
+def score(agent: Agent, index: Index, members: int, one: Operators) -> Scores:
     """The agent's ensemble, its rollout without noise, and the other realizations of the truth.
 
-    All are compared with realization 0, after what the agent was shown if it asks for a context.
+    All are compared with realization 0 of the operator, after what the agent was shown if it asks
+    for a context.
     """
-    seen = agent.context_steps
+    seen, rollout = agent.context_steps, index.read(one, 0)
     context = torch.cat([rollout.u0[None], rollout.u[0, :seen]])[None] if seen else None
     later = emulation.after(rollout, seen)
     truth, start = later.u[0], later.u0[None]

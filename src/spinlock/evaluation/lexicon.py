@@ -15,14 +15,13 @@ from spinlock.evaluation import (
     semantics,
     tokenizer,
     usage,
-    views,
-    workers,
 )
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.evaluation.resampling import Flat, prefixed
+from spinlock.evaluation.views import Tokens
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.initial_conditions.families import family
 
@@ -40,8 +39,7 @@ class Lexicon:
     groups: Mapping[str, str]  # prefix of the metrics → group of operators
     how: Bootstrap  # of operators
     pairs: Bootstrap  # of operators, for scores over pairs
-    workers: int
-    run: workers.Run  # what runs the classical codes
+    again: Mapping[int, Tokens]  # by row, see `views.tokens_again`
 
     def rows(self, prefix: str) -> Int[np.ndarray, " n"]:
         """Valid operators of a group."""
@@ -58,13 +56,12 @@ class Findings:
 
 def findings(lexicon: Lexicon) -> Findings:
     """Everything; the tables are of the test operators."""
-    again = _again(lexicon)
     metrics: Flat = {}
     for prefix in lexicon.groups:
         metrics |= prefixed(f"{prefix}tokenizer/", _group(lexicon, prefix))
     for prefix in (TEST, VALIDATION):
         found = identity.metrics(
-            *_twice(lexicon, again, prefix),
+            *_twice(lexicon, prefix),
             lexicon.vocabulary.isolated,
             _levels(lexicon),
             lexicon.how,
@@ -72,7 +69,7 @@ def findings(lexicon: Lexicon) -> Findings:
         metrics |= prefixed(f"{prefix}tokenizer/", found)
     everyone = np.flatnonzero(lexicon.sources.cleaned.metadata.valid)
     joint = tokenizer.joint(lexicon.vocabulary, everyone, lexicon.how.seed)
-    tables = _tables(lexicon, _twice(lexicon, again, TEST))
+    tables = _tables(lexicon, _twice(lexicon, TEST))
     return Findings(metrics=metrics | prefixed("all/tokenizer/", joint), tables=tables)
 
 
@@ -117,7 +114,7 @@ def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str,
             tokens[rows], tokens[train], lexicon.sources.tokenizer.token_names, vocabulary.sizes
         ),
         "rate_distortion": distortion.rows(
-            vocabulary, train, rows, config.rate_codebook_sizes, fit, how, lexicon.run
+            vocabulary, train, rows, config.rate_codebook_sizes, fit, how
         ),
     }
 
@@ -140,23 +137,13 @@ def _families(lexicon: Lexicon, rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, 
     return np.unique(families, return_inverse=True)[1]
 
 
-def _again(lexicon: Lexicon) -> dict[int, Int[np.ndarray, " S"]]:
-    """Tokens of test and validation operators from another u0 with other noise, by row."""
-    sources, count = lexicon.sources, lexicon.config.num_identity_operators
-    chosen = np.concatenate([lexicon.rows(prefix)[:count] for prefix in (TEST, VALIDATION)])
-    return views.tokens_again(
-        sources.operators, sources.index, sources.tokenizer, chosen, lexicon.workers
-    )
-
-
-def _twice(
-    lexicon: Lexicon, again: Mapping[int, Int[np.ndarray, " S"]], prefix: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _twice(lexicon: Lexicon, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     """Tokens of the operators of a group whose replay did not diverge: of the data, of it."""
     rows = lexicon.rows(prefix)[: lexicon.config.num_identity_operators].tolist()
-    kept = [row for row in rows if row in again]
+    kept = [row for row in rows if row in lexicon.again]
     first = lexicon.vocabulary.own.tokens[kept]
-    return first, np.array([again[row] for row in kept], dtype=np.int64).reshape(first.shape)
+    second = np.array([lexicon.again[row] for row in kept], dtype=np.int64)
+    return first, second.reshape(first.shape)
 
 
 def _levels(lexicon: Lexicon) -> list[int]:

@@ -1,14 +1,15 @@
 """The whole evaluation: every score of every group of operators, the scorecard and its tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int
 
 from spinlock import runtime
+from spinlock.evaluation import agent as agent_scores
 from spinlock.evaluation import (
-    ablations,
     codespace,
     cost,
     emulation,
@@ -17,10 +18,10 @@ from spinlock.evaluation import (
     scorecard,
     symbols,
     tables,
+    views,
     vocabulary,
     workers,
 )
-from spinlock.evaluation import agent as agent_scores
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
@@ -50,8 +51,8 @@ class Report:
 class Evaluation:
     """The evaluation of some sources under a config; see `run`."""
 
-    def __init__(self, sources: Sources, config: Config, workers: int) -> None:
-        self.sources, self.config, self.workers = sources, config, workers
+    def __init__(self, sources: Sources, config: Config, start: workers.Run = workers.here) -> None:
+        self.sources, self.config, self.start = sources, config, start
         seed = sources.operators.seed
         self.how = Bootstrap(seed, config.num_bootstraps, config.min_operators)
         self.pairs = replace(self.how, num_resamples=config.num_pair_bootstraps)
@@ -61,21 +62,20 @@ class Evaluation:
         self.policies = sorted({theta.update_policy for theta in sources.operators.theta})
 
     def run(self) -> Report:
-        """Everything: the tokenizer's half, then the agent's."""
+        """Everything: rollouts start first, since what scores the tokenizer needs few of them."""
+        emulations, again, ensembled = self._emulations(), self._again(), self._ensembles()
         fit = Fit(self.how.seed, "evaluate", self.config.num_init)
         cleaned, train = self.sources.cleaned, self.sources.cleaned.rows("train")
-        with workers.side_by_side(self.workers) as run:
-            described = vocabulary.describe(
-                self.sources.tokenizer, cleaned.aggregated, train, fit, run
-            )
-            found = lexicon.findings(self._lexicon(described, run))
-        emulated = self._emulate()
+        spent = self._cost()
+        described = vocabulary.describe(self.sources.tokenizer, cleaned.aggregated, train, fit)
+        found = lexicon.findings(self._lexicon(described, dict(again)))
+        emulated = emulation.join(list(emulations))
         metrics = {
             **found.metrics,
             **self._agent(emulated),
             **self._symbols(emulated, described.isolated),
-            **self._ensembles(),
-            **self._cost(),
+            **self._uncertainty(ensembled),
+            **spent,
         }
         rows = scorecard.scorecard(metrics, self.config.headline_steps, self.policies)
         error_curves = self.error_curves(emulated)
@@ -95,7 +95,7 @@ class Evaluation:
             text=scorecard.text(rows, metrics, self.config.headline_steps),
         )
 
-    def _lexicon(self, described: Vocabulary, run: workers.Run) -> lexicon.Lexicon:
+    def _lexicon(self, described: Vocabulary, again: Mapping[int, views.Tokens]) -> lexicon.Lexicon:
         """What the tokenizer's half is made of."""
         return lexicon.Lexicon(
             sources=self.sources,
@@ -104,30 +104,34 @@ class Evaluation:
             groups=self.groups,
             how=self.how,
             pairs=self.pairs,
-            workers=self.workers,
-            run=run,
+            again=again,
         )
 
-    def _emulate(self) -> Emulation:
+    def _again(self) -> Iterator[tuple[int, views.Tokens]]:
+        """Tokens of the first test and validation operators from another u0 with other noise."""
+        sources, count = self.sources, self.config.num_identity_operators
+        groups = [self.groups[prefix] for prefix in (lexicon.TEST, lexicon.VALIDATION)]
+        rows = np.concatenate([sources.cleaned.rows(group)[:count] for group in groups])
+        return views.tokens_again(
+            sources.operators, sources.index, sources.tokenizer, rows, self.start
+        )
+
+    def _emulations(self) -> Iterator[Emulation]:
+        """Of all operators outside training, batch by batch."""
         operators, index = self.sources.operators, self.sources.index
         rows = np.unique(np.concatenate([operators.rows(name) for name in self.groups.values()]))
         train = self.sources.cleaned.rows("train")[: self.config.num_mean_operators]
         steps = [s for s in self.config.headline_steps if s <= index.steps]
         judge = Judge(
-            operators=operators,
             index=index,
             agent=self.sources.agent,
             tokenizer=self.sources.tokenizer,
             train_mean=emulation.mean_trajectory(operators, index, train),
-            told=ablations.inputs(self.sources.agent, operators),
-            partners=ablations.partners(operators.seed, len(operators)),
             shown_steps=tuple(steps),
         )
-        size = self.config.batch_size
-        parts = emulation.in_batches(
-            lambda batch: emulation.emulate(judge, batch), rows.tolist(), size, self.workers
-        )
-        return emulation.join(list(runtime.progress(parts, -(-len(rows) // size), "agent")))
+        batches = emulation.batches(self.sources.agent, operators, rows, self.config.batch_size)
+        jobs = [partial(emulation.emulate, judge, batch) for batch in batches]
+        return runtime.progress(self.start(jobs), len(jobs), "agent")
 
     def _agent(self, emulated: Emulation) -> Metrics:
         metrics: Metrics = {}
@@ -169,25 +173,22 @@ class Evaluation:
             metrics |= _under(f"{prefix}noa/", found)
         return metrics
 
-    def _ensembles(self) -> Metrics:
-        """Of the first operators of the test and of the validation split."""
-        operators, config = self.sources.operators, self.config
-        agent, index, members = self.sources.agent, self.sources.index, config.ensemble_members
+    def _ensembles(self) -> dict[str, Iterator[ensembles.Scores]]:
+        """Of the first operators of the test and of the validation split, by prefix."""
+        operators, index, config = self.sources.operators, self.sources.index, self.config
+        found = {}
+        for prefix in (lexicon.TEST, lexicon.VALIDATION):
+            rows = operators.rows(self.groups[prefix])[: config.num_ensemble_operators]
+            given = self.sources.agent, index, config.ensemble_members
+            jobs = [partial(ensembles.score, *given, operators.take([row])) for row in rows]
+            found[prefix] = runtime.progress(self.start(jobs), len(jobs), "ensembles")
+        return found
+
+    def _uncertainty(self, ensembled: Mapping[str, Iterator[ensembles.Scores]]) -> Metrics:
         metrics: Metrics = {}
-        for prefix in ("", "val/"):
-            rows = operators.rows(self.groups[prefix])[: config.num_ensemble_operators].tolist()
-            scored = emulation.in_batches(
-                lambda one: ensembles.score(
-                    agent, operators.take(one), index.read(operators, one[0]), members
-                ),
-                rows,
-                1,
-                self.workers,
-            )
-            found = list(runtime.progress(scored, len(rows), "ensembles"))
-            metrics |= _under(
-                f"{prefix}noa/", ensembles.metrics(found, config.headline_steps, self.how)
-            )
+        for prefix, found in ensembled.items():
+            scores = ensembles.metrics(list(found), self.config.headline_steps, self.how)
+            metrics |= _under(f"{prefix}noa/", scores)
         return metrics
 
     def _cost(self) -> Metrics:

@@ -211,7 +211,7 @@ def _known(metrics: Metrics, key: str) -> float | None:
 
 def _number(metrics: Metrics, key: str | None) -> float | None:
     """A metric that must have been computed, though it may be null; none if no key is given."""
-    return None if key is None else _finite(metrics[key])
+    return None if key is None else _finite(_known(metrics, key))
 
 
 def _interval(metrics: Metrics, key: str) -> float | None:

@@ -1,20 +1,26 @@
 """New rollouts of known operators, as the tokenizer sees them."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 from jaxtyping import Int
 
 from spinlock import runtime
 from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.sets import FeatureSet
+from spinlock.evaluation import workers
 from spinlock.features import extract
 from spinlock.features.summary.trajectories import Step
 from spinlock.noa.losses import groups
-from spinlock.rollout import stream
-from spinlock.rollout.engine import Rollout
+from spinlock.rollout.engine import Rollout, roll_out
 from spinlock.rollout.index import Index
 from spinlock.rollout.last_step import last_step
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer.model import Tokenizer
+
+TOGETHER = 4  # operators of a job; each job takes the tokenizer along
+Tokens = Int[np.ndarray, " S"]
 
 
 def tokens_again(
@@ -22,9 +28,9 @@ def tokens_again(
     index: Index,
     tokenizer: Tokenizer,
     rows: Int[np.ndarray, " n"],
-    workers: int,
-) -> dict[int, Int[np.ndarray, " S"]]:
-    """Tokens of some operators from another u0 with other noise, by row of the table.
+    run: workers.Run = workers.here,
+) -> Iterator[tuple[int, Tokens]]:
+    """Tokens of some operators from another u0 with other noise, each with its row of the table.
 
     An operator of which a realization diverges there has none.
 
@@ -33,17 +39,34 @@ def tokens_again(
         index: its rollouts, for T, R and the bound.
         tokenizer: the trained one.
         rows: which operators.
-        workers: processes of the replay; they change no bit.
+        run: what runs the replays, which start at once.
+
+    Raises:
+        Refusal: the rollouts were made from another table.
     """
-    replayed = stream.rollouts(operators.take(rows), index.folder, draw=1, workers=workers)
-    found = {}
-    for row, rollout in zip(
-        rows.tolist(), runtime.progress(replayed, len(rows), "identity"), strict=True
-    ):
-        if not rollout.diverged_at.any():
-            step = last_step(operators, row, index, draw=1)
-            view = aggregated_view(rollout, tokenizer.cleaner, step)
-            found[row] = tokenizer.encode(view).numpy()[0]
+    index.check(operators.take(rows))
+    parts = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
+    jobs = [partial(_again, operators.take(part), index, tokenizer) for part in parts]
+    found = runtime.progress(run(jobs), len(jobs), "identity")
+    return (
+        (int(row), tokens)
+        for part, several in zip(parts, found, strict=True)
+        for row, tokens in zip(part, several, strict=True)
+        if tokens is not None
+    )
+
+
+def _again(operators: Operators, index: Index, tokenizer: Tokenizer) -> list[Tokens | None]:
+    """Tokens of the replays of some operators; none where one diverges."""
+    found: list[Tokens | None] = []
+    for row in range(len(operators)):
+        rollout = roll_out(operators, row, index, draw=1)
+        if rollout.diverged_at.any():
+            found.append(None)
+            continue
+        step = last_step(operators, row, index, draw=1)
+        view = aggregated_view(rollout, tokenizer.cleaner, step)
+        found.append(tokenizer.encode(view).numpy()[0])
     return found
 
 

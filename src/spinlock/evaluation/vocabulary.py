@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 
 from spinlock.cleaning.sets import Cleaned
-from spinlock.evaluation import codes, workers
+from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Coded, Fit, Target
 from spinlock.tokenizer import initialization, scores
 from spinlock.tokenizer.config import Config
@@ -47,11 +47,7 @@ class Vocabulary:
 
 
 def describe(
-    tokenizer: Tokenizer,
-    cleaned: Cleaned,
-    train: Int[np.ndarray, " t"],
-    fit: Fit,
-    run: workers.Run = workers.here,
+    tokenizer: Tokenizer, cleaned: Cleaned, train: Int[np.ndarray, " t"], fit: Fit
 ) -> Vocabulary:
     """Encode all rows, and fit every rival on the training rows alone.
 
@@ -60,7 +56,6 @@ def describe(
         cleaned: aggregated view of all operators.
         train: positions of the valid training operators.
         fit: root seed and starts of the k-means.
-        run: what runs the codes of the categories.
     """
     inputs = tokenizer.inputs(cleaned)
     target = make_target(inputs, tokenizer.layout)
@@ -76,7 +71,7 @@ def describe(
     own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
     fitted = target.take(train)
     rivals = {
-        name: codes.by_category(code, fitted, target, sizes, fit.named(name), run)
+        name: codes.by_category(code, fitted, target, sizes, fit.named(name))
         for name, code in by_category(tokenizer.config).items()
     }
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))

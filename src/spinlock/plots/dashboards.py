@@ -2,17 +2,18 @@
 
 import csv
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from spinlock.evaluation.agent import Curves
 from spinlock.evaluation.failures import Failures, find
 from spinlock.evaluation.report import ALL, Evaluation, Report
 from spinlock.plots import agent, failures, headline, lexicon
 from spinlock.plots.agent import ErrorCurve, Strip
+from spinlock.plots.files import Drawing
 from spinlock.refusals import Refusal
 
 PANELS = {
@@ -42,12 +43,12 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def draw(
+def pictures(
     evaluation: Evaluation,
     report: Report,
     curves: Mapping[str, np.ndarray],
     grouping: Mapping[str, Any],
-) -> dict[str, Figure]:
+) -> dict[str, Drawing]:
     """The dashboards of both halves by the names of their files.
 
     Args:
@@ -61,24 +62,25 @@ def draw(
     shown = lexicon.pictures(sources.tokenizer, report, panels, grouping, sources.operators.seed)
     return shown | {
         "agent.png": _agent(evaluation, report),
-        "agent_failures.png": failures.dashboard(_failures(evaluation, report)),
+        "agent_failures.png": partial(failures.dashboard, _failures(evaluation, report)),
     }
 
 
-def _agent(evaluation: Evaluation, report: Report) -> Figure:
+def _agent(evaluation: Evaluation, report: Report) -> Drawing:
     groups, counts = {}, {}
     for policy in (ALL, *evaluation.policies):
         rows = [row for row in report.error_curves if row["policy"] == policy]
         lines = {name: _line(rows, name) for name in report.emulation.curves}
         groups[policy] = {name.replace("_", " "): line for name, line in lines.items()}
         counts[policy] = len(evaluation.places(report.emulation, "test", policy))
-    return agent.dashboard(
+    return partial(
+        agent.dashboard,
         agent.AgentPicture(
             groups=groups,
             counts=counts,
             strips=_strips(evaluation, report),
             headlines=headline.of(report.scorecard, "noa"),
-        )
+        ),
     )
 
 

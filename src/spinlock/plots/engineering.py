@@ -111,11 +111,7 @@ def _utilization(axes: Axes, picture: EngineeringPicture) -> None:
     axes.set_title("Codes that any operator of the set uses")
     axes.set_xticks(range(len(picture.levels)), picture.levels)
     axes.set_yticks(range(len(picture.categories)), picture.categories)
-    texts = [
-        [f"{count}" if np.isfinite(share) else "" for count, share in zip(*row, strict=True)]
-        for row in zip(picture.used, picture.utilization, strict=True)
-    ]
-    style.write_cells(axes, picture.utilization, texts)
+    style.write_counts(axes, picture.utilization, picture.used)
     style.color_bar(axes, image, "share of codes in use (number: codes)")
 
 

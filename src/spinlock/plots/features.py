@@ -1,5 +1,6 @@
 """Pictures of the features: distributions by group, correlations, portraits of operators."""
 
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from spinlock.evaluation.portraits import Gallery, Portrait
 from spinlock.plots import style
+from spinlock.plots.files import Drawing
 
 ACROSS = 12  # panels in a row
 BINS = 40
@@ -15,12 +17,12 @@ SHOWN = (0.005, 0.995)  # quantiles at the edges of a histogram: a long tail wou
 LIMIT = 30.0  # robust deviations; a bar that is longer is cut, its number is not
 
 
-def pictures(gallery: Gallery) -> dict[str, Figure]:
+def pictures(gallery: Gallery) -> dict[str, Drawing]:
     """The figures by the names of their files."""
     return {
-        "features.png": distributions(gallery),
-        "features_correlation.png": correlation(gallery),
-        "features_portraits.png": portraits(gallery.portraits),
+        "features.png": partial(distributions, gallery),
+        "features_correlation.png": partial(correlation, gallery),
+        "features_portraits.png": partial(portraits, gallery.portraits),
     }
 
 
@@ -64,7 +66,8 @@ def _histogram(axes: Axes, column: str, values: np.ndarray) -> None:
     known = values[np.isfinite(values)]
     absent = len(values) - len(known)
     low, high = np.quantile(known, SHOWN) if len(known) else (0.0, 1.0)
-    axes.hist(known, bins=BINS, range=(low, high), color=style.BLUE)
+    # One outline: bar by bar it took a third of the time of the picture, for the same pixels.
+    axes.stairs(*np.histogram(known, BINS, (low, high)), fill=True, color=style.BLUE)
     label = column.rpartition(".")[2].replace("_", " ")
     axes.set_title(label, fontsize=6.5, fontweight="normal", pad=2)
     axes.set_yticks([])

@@ -1,11 +1,27 @@
 """A figure becomes a PNG: the same bytes for the same values, and never half a file."""
 
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from spinlock.artifacts import replacing
+from spinlock.evaluation import workers
 from spinlock.plots.style import DPI, settings
+
+Drawing = Callable[[], Figure]  # a picture that is not drawn yet
+
+
+def draw(
+    drawings: Mapping[str, Drawing], folder: Path, start: workers.Run = workers.here
+) -> Iterator[None]:
+    """Draw figures and write them under their names; done when the result is read to its end."""
+    return start([partial(_draw, drawing, folder / name) for name, drawing in drawings.items()])
+
+
+def _draw(drawing: Drawing, path: Path) -> None:
+    save(drawing(), path)
 
 
 def save(figure: Figure, path: Path) -> None:

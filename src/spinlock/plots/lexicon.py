@@ -1,16 +1,17 @@
 """From the tokenizer's scores to its pictures; picks and names, computes no score."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.figure import Figure
 
 from spinlock.evaluation import codebook, semantics, usage
 from spinlock.evaluation.report import Report
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.plots import dendrogram, engineering, headline, rate, semantic, topological
+from spinlock.plots.files import Drawing
 from spinlock.plots.semantic import Bars
 from spinlock.tokenizer.layout import FAMILIES
 from spinlock.tokenizer.model import Tokenizer
@@ -24,7 +25,7 @@ def pictures(
     panels: Mapping[str, Mapping[str, np.ndarray]],
     grouping: Mapping[str, Any],
     seed: int,
-) -> dict[str, Figure]:
+) -> dict[str, Drawing]:
     """The pictures of the tokenizer by the names of their files.
 
     Args:
@@ -40,15 +41,16 @@ def pictures(
         "topological.png": _topological(tokenizer, report.vocabulary, seed),
         "semantic.png": _semantic(tokenizer, report),
         "categories.png": _categories(tokenizer, report, grouping),
-        "rate_distortion.png": rate.curve(report.tables["rate_distortion"], title),
+        "rate_distortion.png": partial(rate.curve, report.tables["rate_distortion"], title),
     }
 
 
 def _engineering(
     tokenizer: Tokenizer, report: Report, panels: Mapping[str, Mapping[str, np.ndarray]]
-) -> Figure:
+) -> Drawing:
     used, sizes = _used(report.vocabulary), _sizes(report.vocabulary)
-    return engineering.dashboard(
+    return partial(
+        engineering.dashboard,
         engineering.EngineeringPicture(
             boxes=_boxes(tokenizer),
             curves=panels,
@@ -60,7 +62,7 @@ def _engineering(
             reconstruction_baseline=_column(report, "reconstruction_by_category", BASELINE),
             baseline=f"{BASELINE.replace('_', ' ')}, equal bits",
             headlines=headline.of(report.scorecard, "tokenizer"),
-        )
+        ),
     )
 
 
@@ -84,11 +86,12 @@ def _boxes(tokenizer: Tokenizer) -> tuple[engineering.Box, ...]:
     )
 
 
-def _topological(tokenizer: Tokenizer, vocabulary: Vocabulary, seed: int) -> Figure:
+def _topological(tokenizer: Tokenizer, vocabulary: Vocabulary, seed: int) -> Drawing:
     tokens = vocabulary.own.tokens[vocabulary.target.exists.any(1)]
     codes = codebook.codes(tokenizer, tokens, 0)
     used, sizes = _used(vocabulary), _sizes(vocabulary)
-    return topological.dashboard(
+    return partial(
+        topological.dashboard,
         topological.TopologicalPicture(
             categories=tokenizer.categories,
             vectors=codes.vectors,
@@ -99,14 +102,15 @@ def _topological(tokenizer: Tokenizer, vocabulary: Vocabulary, seed: int) -> Fig
             dead_counts=np.nan_to_num(sizes - used).astype(np.int64),
             counts=tuple(usage.counts(tokens, vocabulary.sizes)),
             seed=seed,
-        )
+        ),
     )
 
 
-def _semantic(tokenizer: Tokenizer, report: Report) -> Figure:
+def _semantic(tokenizer: Tokenizer, report: Report) -> Drawing:
     found, layout = report.semantics, tokenizer.layout
     sizes = [[len(getattr(c, family)) for family in FAMILIES] for c in layout.categories]
-    return semantic.dashboard(
+    return partial(
+        semantic.dashboard,
         semantic.SemanticPicture(
             categories=tokenizer.categories,
             columns=_names(tokenizer),
@@ -121,7 +125,7 @@ def _semantic(tokenizer: Tokenizer, report: Report) -> Figure:
                 _bars(report, "topo_tokens", "Topography: distances of columns and of tokens, ρ"),
                 _identity(report),
             ),
-        )
+        ),
     )
 
 
@@ -137,16 +141,17 @@ def _identity(report: Report) -> Bars:
     return Bars(title=title, value=values[0], low=values[1], high=values[2])
 
 
-def _categories(tokenizer: Tokenizer, report: Report, grouping: Mapping[str, Any]) -> Figure:
+def _categories(tokenizer: Tokenizer, report: Report, grouping: Mapping[str, Any]) -> Drawing:
     found = report.semantics
-    return dendrogram.picture(
+    return partial(
+        dendrogram.picture,
         dendrogram.TreePicture(
             categories=tokenizer.categories,
             category_of=found.category_of,
             similar=found.similar,
             tree=semantics.tree(found, _names(tokenizer), grouping),
             count=found.count,
-        )
+        ),
     )
 
 

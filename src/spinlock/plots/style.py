@@ -150,3 +150,12 @@ def write_cells(axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]]) 
         axes.text(
             column, row, texts[row][column], ha="center", va="center", fontsize=7, color=color
         )
+
+
+def write_counts(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
+    """Write a count into each cell of a heat map of shares; none where there is no share."""
+    texts = [
+        [f"{count}" if np.isfinite(share) else "" for count, share in zip(*row, strict=True)]
+        for row in zip(counts, shares, strict=True)
+    ]
+    write_cells(axes, shares, texts)

@@ -136,11 +136,7 @@ def _dead(axes: Axes, picture: TopologicalPicture) -> None:
     axes.set_yticks(range(len(picture.categories)), picture.categories)
     axes.set_xticks(range(picture.dead.shape[1]))
     axes.set_xlabel("level, from coarse to fine")
-    texts = [
-        [f"{count}" if np.isfinite(share) else "" for count, share in zip(*row, strict=True)]
-        for row in zip(picture.dead_counts, picture.dead, strict=True)
-    ]
-    style.write_cells(axes, picture.dead, texts)
+    style.write_counts(axes, picture.dead, picture.dead_counts)
     style.color_bar(axes, image, "share of dead codes (number: codes)")
 
 
