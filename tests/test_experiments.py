@@ -88,7 +88,7 @@ def test_a_profile_of_the_user_takes_the_place_of_the_files():
     assert ours["k8"] == profiles.merge(
         profiles.load("smoke"), {"train_vqvae": {"codebook_size": 8}}
     )
-    assert "baseline" not in experiments.load("agent").runs
+    assert "baseline" not in experiments.load("seeds").runs
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def run(name: str, state: str = "success", **metrics: float) -> comparison.Run:
 
 
 def test_a_table_has_short_names_validation_first_and_differences():
-    before = run("commit", vqvae__quality=0.5, val__a__error=0.25)
+    before = run("commit", vqvae__bits=0.5, val__a__error=0.25)
     rows = comparison.rows(
-        ["vqvae/quality", "val/a/error"],
+        ["vqvae/bits", "val/a/error"],
         ("baseline", before),
         {
-            "more": run("x-more", vqvae__quality=0.75, val__a__error=0.125),
-            "same": run("x-same", vqvae__quality=0.5),
+            "more": run("x-more", vqvae__bits=0.75, val__a__error=0.125),
+            "same": run("x-same", vqvae__bits=0.5),
             "later": run("x-later", state="queued"),
             "never": None,
         },
     )
     assert rows == [
-        ["run", "error", "quality"],
+        ["run", "error (val)", "bits"],
         ["baseline", "0.25", "0.5"],
         ["more", "0.125 (-0.12)", "0.75 (+0.25)"],
         ["same", "–", "0.5 (=)"],
@@ -153,7 +153,7 @@ def test_a_table_has_short_names_validation_first_and_differences():
     ]
     assert comparison.text(rows).splitlines()[2] == "more      0.125 (-0.12)  0.75 (+0.25)"
     assert comparison.markdown(rows).splitlines()[:2] == [
-        "| run | error | quality |",
+        "| run | error (val) | bits |",
         "| --- | ---: | ---: |",
     ]
 
@@ -163,6 +163,35 @@ def test_short_names_tell_metrics_apart():
     assert comparison.short(names) == ["a/x/error", "b/x/error", "y"]
     for one, two in itertools.combinations(comparison.short(comparison.COMPARED), 2):
         assert one != two
+
+
+def test_the_header_says_which_numbers_are_of_validation():
+    metrics = (
+        "vqvae/bits", "held_out/ic_variant:a/noa/vrmse_8", "vqvae/utilization", "vqvae/topo_pre",
+        "noa/val_loss", "noa/trajectory_loss", "val/noa/vrmse_8", "val/tokenizer/utilization",
+    )  # fmt: skip
+    header, *_ = comparison.rows(metrics, ("baseline", None), {})
+    assert header == [
+        "run", "topo_pre (val)", "val_loss", "val/noa/vrmse_8", "val/tokenizer/utilization",
+        "bits", "ic_variant:a/noa/vrmse_8", "vqvae/utilization", "trajectory_loss",
+    ]  # fmt: skip
+
+
+def test_the_table_of_all_shows_nothing_twice_and_fits_a_screen(root, monkeypatch):
+    """Two numbers that are equal to the last digit are the same one under two names."""
+    written = {}
+    for path in (root / "metrics").glob("*.json"):
+        written |= json.loads(path.read_text())
+    assert len({written[name] for name in comparison.COMPARED}) == len(comparison.COMPARED)
+    assert "vqvae/bits" in comparison.COMPARED
+    before = comparison.Run(name="commit", state="success", params={"one": {"k": 1}},
+                            metrics=written)  # fmt: skip
+    worse = {key: v * 0.98765 for key, v in written.items() if isinstance(v, float)}
+    after = replace(before, name="sixteen", params={"one": {"k": 16}}, metrics=worse)
+    monkeypatch.setattr(comparison, "commit", lambda: before)
+    monkeypatch.setattr(comparison, "collect", lambda: [after])
+    lines = comparison.text(comparison.everything()).splitlines()
+    assert max(map(len, lines)) <= 120
 
 
 LOCK = {
@@ -197,6 +226,7 @@ def test_the_table_of_all_says_what_differs_between_them_and_no_more(monkeypatch
     monkeypatch.setattr(comparison, "commit", lambda: at("commit", k=1, **many))
     runs = [at("small", k=1, **profile), at("large", k=8, **profile)]
     monkeypatch.setattr(comparison, "collect", lambda: runs)
-    assert [row[0] for row in comparison.everything()[1:]] == ["commit", "small", "large k=8"]
+    ends = [(row[0], row[-1]) for row in comparison.everything()]
+    assert ends == [("run", "changed"), ("commit", ""), ("small", ""), ("large", "k=8")]
     monkeypatch.setattr(comparison, "collect", lambda: runs[1:])
-    assert comparison.everything()[-1][0] == "large k=8 p0=2 and 4 more"
+    assert comparison.everything()[-1][-1] == "k=8 p0=2 and 4 more"

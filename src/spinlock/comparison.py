@@ -6,6 +6,7 @@ it saw what the stages before it wrote, by the lock file of the experiment; else
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +19,16 @@ from ruamel.yaml import YAML
 from spinlock.refusals import Refusal
 
 COMPARED = (
-    "val/tokenizer/quality",
+    "vqvae/quality",
+    "vqvae/bits",
+    "vqvae/val_loss",
     "val/tokenizer/topo_tokens",
     "val/noa/vrmse_8",
-    "vqvae/val_loss",
-    "vqvae/quality",
-    "vqvae/topo_pre",
-    "vqvae/topo_post",
     "noa/val_loss",
-)  # of an experiment that no file declares; those of evaluate on validation first
-MOST_SAID = 2  # changes beside the name of an experiment
+)  # of an experiment that no file declares: as few as a screen is wide, none twice
+VALIDATION = re.compile(r"val/|vqvae/(?:val_loss|reconstruction|quality|topo_\w+)$|noa/val_")
+OF_VALIDATION = " (val)"
+MOST_SAID = 2  # changes beside the numbers of an experiment
 DONE, FAILED = "success", "failed"
 NONE = "–"
 PARAMS, LOCK = "params.yaml", "dvc.lock"
@@ -128,7 +129,7 @@ def flat(tree: Tree, above: str = "") -> dict[str, Any]:
 
 
 def everything() -> list[list[str]]:
-    """The table of all experiments on the commit at hand, with what each changes.
+    """The table of all experiments on the commit at hand; at its end, what each changes.
 
     What all of them change alike, such as the profile they are of, is left out.
 
@@ -138,11 +139,10 @@ def everything() -> list[list[str]]:
     before, runs = commit(), collect()
     changes = {run.name: changed(before.params, run.params) for run in runs if run.state == DONE}
     shared = set.intersection(*map(set, changes.values())) if len(changes) > 1 else set()
-    named = {
-        " ".join([run.name, *few([c for c in changes.get(run.name, ()) if c not in shared])]): run
-        for run in runs
-    }
-    return rows(COMPARED, ("commit", before), named)
+    told = [[c for c in changes.get(run.name, ()) if c not in shared] for run in runs]
+    numbers = rows(COMPARED, ("commit", before), {run.name: run for run in runs})
+    last = ["changed", "", *(" ".join(few(own)) for own in told)]
+    return [[*row, cell] for row, cell in zip(numbers, last, strict=True)]
 
 
 def changed(before: Tree, after: Tree) -> list[str]:
@@ -164,18 +164,20 @@ def few(changes: Sequence[str]) -> list[str]:
 def rows(
     metrics: Sequence[str], baseline: tuple[str, Run | None], runs: Mapping[str, Run | None]
 ) -> list[list[str]]:
-    """A header of short names, the baseline, and every run with its differences to it.
+    """A header, the baseline, and every run with its differences to it.
+
+    The header has short names, those on validation first and marked `(val)`.
 
     Args:
-        metrics: full names, those on validation first.
+        metrics: full names.
         baseline: what to call it, and what it is.
         runs: the same for each other run; None where there is none yet.
     """
-    ordered = sorted(metrics, key=lambda name: not name.startswith("val/"))
+    ordered = sorted(metrics, key=lambda name: not VALIDATION.match(name))
     name, before = baseline
     ground = before.metrics if before else {}
     return [
-        ["run", *short(ordered)],
+        ["run", *map(_marked, short(ordered), ordered)],
         [name, *_cells(before, ordered, {})],
         *([run, *_cells(found, ordered, ground)] for run, found in runs.items()),
     ]
@@ -192,6 +194,12 @@ def short(names: Sequence[str]) -> list[str]:
         word if last.count(word) == 1 else "/".join(words[-depth:])
         for word, words in zip(last, parts, strict=True)
     ]
+
+
+def _marked(word: str, name: str) -> str:
+    """A short name, which says whether the number is of validation operators."""
+    said = "val/" in word or "val_" in word
+    return word + OF_VALIDATION if VALIDATION.match(name) and not said else word
 
 
 def _cells(run: Run | None, metrics: Sequence[str], ground: Metrics) -> list[str]:
