@@ -7,7 +7,12 @@ from closure import ROOT
 
 TABLE = (ROOT / "docs" / "faults.md").read_text()
 ROWS = [line for line in TABLE.splitlines() if line.startswith("| ") and "::" in line]
-TESTS = ("test_faults.py", "test_dvc_faults.py", "test_killed_stages.py")
+TESTS = (
+    "test_faults.py",
+    "test_dvc_faults.py",
+    "test_experiment_faults.py",
+    "test_killed_stages.py",
+)
 OF_GROWTH = {"test_growth_computes_the_new_operators_alone"}  # no fault
 
 
