@@ -26,6 +26,7 @@ pytestmark = pytest.mark.pipeline
 WALK = "docs/walkthrough.md"
 ORDER = sorted(PAGES, key=lambda page: page != WALK)  # what it ran, the others look up
 COMMITTED = "127.0.0.1:9000"  # the remote; taken by something else, perhaps, where tests run
+SHOWN = ("0,8,32,64", "0,4,8,16")  # steps of a picture, and those that the small set has
 LIMIT = 400  # seconds for a page
 
 
@@ -42,9 +43,10 @@ class Clone:
         someone = {f"GIT_{role}_NAME": "somebody" for role in ("AUTHOR", "COMMITTER")}
         someone |= {f"GIT_{role}_EMAIL": "somebody@localhost" for role in ("AUTHOR", "COMMITTER")}
         folder = self.project.folder
+        script = script.replace(COMMITTED, self.remote).replace(*SHOWN)
         programs = f"{folder / '.venv' / 'bin'}:{Path(sys.executable).parent}"
         process = subprocess.Popen(
-            ["bash", "-euxo", "pipefail", "-c", script.replace(COMMITTED, self.remote)],
+            ["bash", "-euxo", "pipefail", "-c", script],
             cwd=folder,
             env={
                 **{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
