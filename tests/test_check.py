@@ -43,7 +43,8 @@ def _set(*keys, value):
         (_set("sample", "num_operators", value=-5), "sample.num_operators: .*got -5"),
         (_set("sample", "grid_size", value=30), "sample.grid_size: must be a multiple of 4"),
         (_set("generate", "steps", value=8), "train_noa.curriculum: horizons .*8, .*, got 16"),
-        (_set("train_noa", "extra_steps", value=65), "train_noa.extra_steps .*64, .*, got 65"),
+        (_set("train_noa", "extra_steps", value=65), "train_noa.extra_steps .*64, got 65"),
+        (_set("train_noa", "alignment", "horizon", value=65), "alignment.horizon .*64, .* got 65"),
         (_set("train_noa", "context_steps", value=60), "curriculum: horizons .*60, got 16"),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (
@@ -64,3 +65,22 @@ def test_what_is_wrong_is_one_line(root, tmp_path, change, said):
         check.check(path)
     assert str(refusal.value).startswith(f"{path}: ")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [_set("train_noa", "alignment", "updates", value=0),
+         _set("train_noa", "alignment", "horizon", value=65)],
+        [_set("train_noa", "extra_operators", value=0), _set("train_noa", "extra_steps", value=65)],
+        [_set("train_noa", "context_steps", value=4), _set("train_noa", "extra_steps", value=64)],
+    ],
+)  # fmt: skip
+def test_what_the_stage_does_not_refuse_is_right(root, tmp_path, changes):
+    """Windows that are never drawn may be long; further rollouts begin at u0, as all others do."""
+
+    def change(tree):
+        for one in changes:
+            one(tree)
+
+    check.check(changed(root, tmp_path, change))

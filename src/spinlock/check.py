@@ -96,18 +96,25 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
 
 
 def _check_horizons(agent: noa.Config, steps: int, place: Path | str) -> None:
-    """Refuse windows or further rollouts of the agent that are longer than the rollouts."""
-    horizons = {
-        "curriculum: horizons": max(stage.horizon for stage in agent.curriculum),
-        "alignment.horizon": agent.alignment.horizon,
-        "extra_steps": agent.extra_steps if agent.extra_operators else 1,
-    }
+    """Refuse windows or further rollouts of the agent that are longer than the rollouts.
+
+    What its stage refuses, and no more: an alignment without updates has no windows, and the
+    further rollouts are counted from u0, with the context.
+    """
+    horizons = {"curriculum: horizons": max(stage.horizon for stage in agent.curriculum)}
+    if agent.alignment.updates:
+        horizons["alignment.horizon"] = agent.alignment.horizon
     for name, longest in horizons.items():
         if agent.context_steps + longest > steps:
             raise Refusal(
                 f"{place}: train_noa.{name} must be at most generate.steps = {steps}, less the "
                 f"context's {agent.context_steps}, got {longest}"
             )
+    if agent.extra_operators and agent.extra_steps > steps:
+        raise Refusal(
+            f"{place}: train_noa.extra_steps must be at most generate.steps = {steps}, got "
+            f"{agent.extra_steps}"
+        )
 
 
 def main() -> None:
