@@ -92,8 +92,8 @@ def test_progress_passes_everything_on(capsys):
     assert len(lines) == 10
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_device_that_is_not_there_is_refused():
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     settings = runtime.Config(
         executor="processes", workers=2, batch_size=8, device="cuda", store=".shards"
     )
