@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from operator_cases import DIMENSIONS, table, theta
@@ -18,6 +19,7 @@ from spinlock.rollout.config import Config
 from spinlock.rollout.index import open_rollouts
 from spinlock.sampling import space
 from spinlock.sampling import table as tables
+from spinlock.validation import bytes_of
 
 CONFIG = Config(steps=5, realizations=2, bound=5.0, store="all", precision="float32", shard_size=2)
 PARAMS = """\
@@ -88,6 +90,34 @@ def test_a_checkpoint_and_a_json_file_are_described(tmp_path):
 def test_what_is_not_ours_is_refused_by_name(tmp_path, name):
     with pytest.raises(Refusal, match=name):
         cli.describe(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "back"),
+    [
+        ("data/tokens.h5", "dvc checkout --force"),
+        ("data/categories.json", "dvc checkout --force"),
+        ("models/noa.pt", "dvc checkout --force"),
+        ("metrics/evaluate.json", "git checkout --"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_refused_with_the_remedy(tmp_path, name, back):
+    path = tmp_path / name
+    path.parent.mkdir()
+    path.write_bytes(b"as a stage wrote it")
+    outs = [{"path": name, "md5": bytes_of.md5(path)}]
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"s": {"outs": outs}}}))
+    with pytest.raises(Refusal) as refused:  # as it was written, and none of ours: nothing helps
+        cli.describe(path)
+    assert "checkout" not in str(refused.value)
+    path.write_bytes(b"and then damaged")
+    with pytest.raises(Refusal) as refused:
+        cli.describe(path)
+    assert str(refused.value).endswith(f"({back} {path}, or dvc repro)")
+    assert "\n" not in str(refused.value)
+    path.unlink()
+    with pytest.raises(Refusal, match="not found"):
+        cli.describe(path)
 
 
 def test_the_scorecard_is_aligned(tmp_path):

@@ -295,7 +295,8 @@ def test_what_the_stages_write_passes_every_check(whole, artefact):
 def test_it_fails(copy, artefact, check, damage):
     damage(copy / artefact)
     failed = {finding.check: finding for finding in validate(copy / artefact) if finding.problems}
-    assert LOCKED in failed
+    back = "git checkout --" if artefact == case.METRICS else "dvc checkout --force"
+    assert str(failed[LOCKED]).endswith(f"({back} {copy / artefact}, or dvc repro)")
     assert check in failed, failed
     line = str(failed[check])
     assert line.startswith(f"FAIL  {check}: ")

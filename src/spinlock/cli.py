@@ -108,8 +108,15 @@ def describe(path: Path) -> str:
     """Say what a file or folder is that a stage wrote.
 
     Raises:
-        Refusal: missing, or not one of ours.
+        Refusal: missing, or not one of ours; if it is not what dvc.lock lists, with the remedy.
     """
+    try:
+        return _described(path)
+    except Refusal as refusal:
+        raise Refusal(f"{refusal}{bytes_of.remedy(path)}") from None
+
+
+def _described(path: Path) -> str:
     if path.is_dir():
         path = path / "index.json"
     if path.suffix == ".json":

@@ -14,6 +14,7 @@ from spinlock.refusals import Refusal
 from spinlock.validation.finding import Absent
 
 LOCK = "dvc.lock"
+CACHED = ("data/", "models/")  # what DVC has; Git has what else is checked, metrics
 
 
 def listed(path: Path) -> Iterator[str]:
@@ -32,7 +33,16 @@ def listed(path: Path) -> Iterator[str]:
     if name not in outs:
         raise Absent(f"no stage in {LOCK} writes it")
     if (found := md5(whole)) != outs[name]:
-        yield f"{LOCK} lists {outs[name]}, found {found} (dvc checkout --force, or dvc repro)"
+        back = "dvc checkout --force" if name.startswith(CACHED) else "git checkout --"
+        yield f"{LOCK} lists {outs[name]}, found {found} ({back} {path}, or dvc repro)"
+
+
+def remedy(path: Path) -> str:
+    """What `listed` finds wrong with a file, after a semicolon; nothing if there is nothing."""
+    try:
+        return "".join(f"; {problem}" for problem in listed(path)) if path.is_file() else ""
+    except Absent:
+        return ""
 
 
 def md5(path: Path) -> str:

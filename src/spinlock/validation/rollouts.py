@@ -29,7 +29,8 @@ def shards(index: Index) -> Iterator[str]:
         if name not in there:
             yield f"{name} is missing"
         elif disk.sha256(index.folder / name) != entry.sha256:
-            yield f"{name}: other bytes than {INDEX} lists (dvc checkout --force, or dvc repro)"
+            back = f"dvc checkout --force {index.folder}, or dvc repro"
+            yield f"{name}: other bytes than {INDEX} lists ({back})"
 
 
 def whole(index: Index) -> Iterator[str]:
