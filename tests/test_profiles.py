@@ -36,7 +36,7 @@ RUNS = {
     "production_100k": "space_cnn12",
     "noa_phase1": "space_cnn12",
 }
-SMALL = ("smoke", "idle_agent")  # for tests, and for experiments on the tokenizer
+SMALL = ("smoke", "idle_agent", "short_agent")  # for tests, and for experiments
 LONG = ("noa_long", "learning_curve", "operators_2048")  # of the space of params.yaml
 WIDENING = {"cnn": 4, "u_afno": 8}  # widest hidden width over the first
 keys = st.text("abc", min_size=1, max_size=2)
