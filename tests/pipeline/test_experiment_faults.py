@@ -56,7 +56,9 @@ def copied(project: Project, folder: Path) -> Project:
 
 def locked(project: Project) -> str:
     """The lock file of the experiment."""
-    (reference,) = project.git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{NAME}").split()
+    (reference,) = project.git(
+        "for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{NAME}"
+    ).split()
     return project.git("show", f"{reference}:dvc.lock")
 
 
