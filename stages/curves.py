@@ -23,11 +23,13 @@ def log(folder: Path, records: Iterable[Record], step: str | None = None) -> lis
         step: the entry that is the abscissa; without one, records are counted from 1.
     """
     seen: list[Record] = []
-    with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=False) as live:
-        for count, record in enumerate(records, 1):
-            live.step = int(record[step]) if step else count
-            for name in record.keys() - {step}:
-                live.log_metric(name, artifacts.rounded(record[name]))
-            seen.append(record)
-    (folder / "metrics.json").unlink()
+    try:
+        with Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=False) as live:
+            for count, record in enumerate(records, 1):
+                live.step = int(record[step]) if step else count
+                for name in record.keys() - {step}:
+                    live.log_metric(name, artifacts.rounded(record[name]))
+                seen.append(record)
+    finally:
+        (folder / "metrics.json").unlink(missing_ok=True)  # also of a run that Ctrl-C ends
     return seen

@@ -102,13 +102,14 @@ def test_the_target_is_the_input_and_has_no_gradient(made):
     assert not batch.cells.requires_grad
 
 
-def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monkeypatch):
+def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "SAVE_EVERY", 2)
     whole, history = run(made)
     (tmp_path / "run").mkdir()
     run(made, tmp_path / "run", stop=5)
     assert (tmp_path / "run/run.pt").is_file()
     resumed, again = run(made, tmp_path / "run")
+    assert capsys.readouterr().err == "train-vqvae: goes on after epoch 4\n"
     assert again == history
     whole.save(tmp_path / "whole.pt")
     resumed.save(tmp_path / "resumed.pt")

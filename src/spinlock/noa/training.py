@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock import runtime
 from spinlock.artifacts import load_checkpoint, save_checkpoint
 from spinlock.noa import losses, validation
 from spinlock.noa.config import Config
@@ -71,6 +72,7 @@ def fit(
     path = folder / "run.pt" if folder else None
     if path and path.is_file():
         run.restore(load_checkpoint(path, KIND))
+        runtime.note(f"train-noa: goes on after update {run.update}")
     yield from list(run.history)
     while run.update < agent.config.updates:
         yield run.interval()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinlock import randomness
+from spinlock import randomness, runtime
 from spinlock.artifacts import load_checkpoint, save_checkpoint
 from spinlock.refusals import Refusal
 from spinlock.tokenizer import initialization, objective, scores
@@ -51,6 +51,7 @@ def fit(
     path = folder / "run.pt" if folder else None
     if path and path.is_file():
         run.restore(load_checkpoint(path, KIND))
+        runtime.note(f"train-vqvae: goes on after epoch {len(run.history)}")
     else:
         run.start()
     yield from list(run.history)
