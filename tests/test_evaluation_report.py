@@ -189,6 +189,8 @@ def test_with_a_context_every_predictor_starts_where_it_ends(sources):
         np.testing.assert_allclose(alone.curves[name].vrmse[0], own.vrmse[0], rtol=1e-3)
     own, other = (found.curves[name].vrmse for name in ("agent", "shuffled_context"))
     assert not np.allclose(own, other, rtol=1e-3)
+    plain = cost.agent_flops(noa_cases.agent(), sources.operators)
+    assert cost.agent_flops(real, sources.operators) >= plain > 0
 
 
 def test_the_mean_trajectory_is_the_mean_of_first_realizations(sources):

@@ -1,5 +1,6 @@
 """DVC's promises, kept on the smoke profile: the same bytes again, and nothing run for nothing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -43,6 +44,20 @@ def test_smoke_twice_is_equal_to_the_byte(project, tmp_path):
     other.overlay({"runtime": {"workers": 2, "executor": "processes", "batch_size": 3}})
     other.dvc("repro")
     assert [other.read(name) for name in OUTPUTS] == [project.read(name) for name in OUTPUTS]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train_noa": {"context_steps": 2, "objective": "vq"}},
+        {"train_vqvae": {"quantizer": "fsq"}, "train_noa": {"integrator": "direct"}},
+    ],
+)
+def test_agents_and_tokenizers_of_other_kinds_are_judged_too(project, changes):
+    project.overlay(changes)
+    project.dvc("repro", "--no-run-cache")
+    scores = json.loads(project.read("metrics/evaluate.json"))
+    assert scores["noa/vrmse_1"] > 0 and scores["tokenizer/reconstruction"] > 0
 
 
 def test_outputs_hold_no_path_host_or_date(project):

@@ -31,6 +31,14 @@ def operator_flops(operators: Operators, row: int) -> int:
 
 
 def agent_flops(agent: Agent, operators: Operators) -> int:
-    """Operations of one step of the agent for one operator."""
+    """Operations of one step of the agent for one operator; what is done once a rollout is apart.
+
+    Once a rollout, it reads θ and the context, if it has one.
+    """
     u0 = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
-    return flops(lambda: agent.rollout(operators.take([0]), u0, 1))
+    seen = u0[:, None].expand(-1, agent.context_steps + 1, -1, -1, -1)
+    context = seen if agent.context_steps else None
+    one, two = (
+        flops(lambda: agent.rollout(operators.take([0]), u0, steps, context)) for steps in (1, 2)
+    )
+    return two - one
