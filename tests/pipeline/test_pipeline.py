@@ -57,7 +57,8 @@ def test_agents_and_tokenizers_of_other_kinds_are_judged_too(project, changes):
     project.overlay(changes)
     project.dvc("repro", "--no-run-cache")
     scores = json.loads(project.read("metrics/evaluate.json"))
-    assert scores["noa/vrmse_1"] > 0 and scores["tokenizer/reconstruction"] > 0
+    assert scores["noa/vrmse_1"] > 0
+    assert scores["tokenizer/reconstruction"] > 0
 
 
 def test_outputs_hold_no_path_host_or_date(project):

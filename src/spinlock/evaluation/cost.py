@@ -38,7 +38,8 @@ def agent_flops(agent: Agent, operators: Operators) -> int:
     u0 = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
     seen = u0[:, None].expand(-1, agent.context_steps + 1, -1, -1, -1)
     context = seen if agent.context_steps else None
-    one, two = (
-        flops(lambda: agent.rollout(operators.take([0]), u0, steps, context)) for steps in (1, 2)
-    )
-    return two - one
+
+    def whole(steps: int) -> int:
+        return flops(lambda: agent.rollout(operators.take([0]), u0, steps, context))
+
+    return whole(2) - whole(1)
