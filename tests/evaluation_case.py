@@ -64,7 +64,9 @@ class Agent(nn.Module):
         age: int = 0,
         told: Tensor | None = None,
     ) -> Tensor:
-        unmoved = u0 + nn.functional.conv2d(u0, self.weight.detach())
+        unmoved = u0
+        for _ in range(steps):  # so that a step costs what it must, by the counter
+            unmoved = unmoved + nn.functional.conv2d(unmoved, self.weight.detach())
         return self.predict(theta, unmoved, steps)
 
     def step_map(
