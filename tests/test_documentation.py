@@ -1,9 +1,12 @@
 """README and docs/: no figure that no file has, no dead link, and nothing left unrun unsaid."""
 
+import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from documentation import ALL, PAGES, ROOT, Figure, blocks, figures, produced, prose, read
 
@@ -146,3 +149,14 @@ def test_every_score_that_science_names_is_written():
         start, alone = key.removesuffix("…"), key.endswith(SCORES_ALONE)
         written = scores - metrics if alone else metrics
         assert any(k == key or (key != start and k.startswith(start)) for k in written), key
+
+
+def test_the_pictures_of_the_readme_are_those_of_the_committed_run():
+    """After a run whose lock file is committed: copy them from plots/evaluate/ to docs/."""
+    stages = yaml.safe_load(read("dvc.lock"))["stages"]
+    made = {Path(out["path"]).name: out["md5"] for out in stages["evaluate"]["outs"]}
+    shown = re.findall(r"\(docs/(\w+\.png)\)", read("README.md"))
+    assert len(shown) == 2
+    for name in shown:
+        found = hashlib.md5((ROOT / "docs" / name).read_bytes(), usedforsecurity=False)
+        assert found.hexdigest() == made[name], name
