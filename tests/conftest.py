@@ -1,6 +1,8 @@
 """What all tests share: one thread, one device, examples that are the same on every run."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -28,6 +30,14 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     runtime.single_thread()
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """What a shell starts with `&` ignores Ctrl-C, and so would the children of a test."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

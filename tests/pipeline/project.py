@@ -19,9 +19,13 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *command: str, check: bool = True, **options) -> subprocess.CompletedProcess:
-        """Run a command in the project, with the tests' own Python first on the path."""
-        environment = {
+    def copy(self, folder: Path) -> "Project":
+        """All of it, also what Git and DVC do not know, in a folder that must not exist."""
+        return Project(Path(shutil.copytree(self.folder, folder, symlinks=True)))
+
+    def environment(self) -> dict[str, str]:
+        """Of its commands: the tests' own Python first on the path, no settings of the user."""
+        return {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -30,8 +34,11 @@ class Project:
             "DVC_SYSTEM_CONFIG_DIR": str(self.folder / ".dvc" / "tmp"),
             "PYTHONPATH": str(self.folder / "src"),
         }
+
+    def run(self, *command: str, check: bool = True, **options) -> subprocess.CompletedProcess:
+        """Run a command in the project."""
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True,
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True,
             check=False, **options,
         )  # fmt: skip
         if check and done.returncode:
@@ -41,6 +48,14 @@ class Project:
     def dvc(self, *arguments: str, **options) -> str:
         """Run DVC; its standard output."""
         return self.run(sys.executable, "-m", "dvc", *arguments, **options).stdout
+
+    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Start DVC in a session of its own; both outputs are one."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dvc", *arguments], cwd=self.folder, text=True,
+            env=self.environment() | environment, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def git(self, *arguments: str) -> str:
         """Run Git as somebody."""

@@ -1,7 +1,6 @@
 """One smoke run for all tests that only need one: made by the first of them, copied by each."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ ONE_WORKER = {"runtime": {"workers": 1, "executor": "sequential"}}
 
 def smoke_run(factory: pytest.TempPathFactory, folder: Path) -> Project:
     """A copy of the pipeline, run with one worker and committed; `folder` must not exist."""
-    shutil.copytree(_made(factory), folder, symlinks=True)
-    return Project(folder)
+    return Project(_made(factory)).copy(folder)
 
 
 def _made(factory: pytest.TempPathFactory) -> Path:

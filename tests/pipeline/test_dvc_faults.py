@@ -22,7 +22,7 @@ from project import Project, clone, yaml
 import s3
 from spinlock.validation import bytes_of
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.usefixtures("_interruptible")]
 KEYS = s3.Keys()
 SCRIPT = '''\
 """Some files, one after the other."""
@@ -57,14 +57,6 @@ SLOW = pytest.mark.slow
 DAMAGE = pytest.mark.parametrize("damage", [flip, pytest.param(truncate, marks=SLOW)])
 
 
-@pytest.fixture(autouse=True)
-def _interruptible():
-    """What a shell starts with `&` ignores Ctrl-C, and so would the children of these tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture(scope="module")
 def template(tmp_path_factory) -> Project:
     """The two stages, never run."""
@@ -79,14 +71,14 @@ def template(tmp_path_factory) -> Project:
 @pytest.fixture(scope="module")
 def wanted(template, tmp_path_factory) -> dict[str, bytes]:
     """What an undisturbed run makes."""
-    whole = copied(template, tmp_path_factory.mktemp("whole") / "project")
+    whole = template.copy(tmp_path_factory.mktemp("whole") / "project")
     whole.dvc("repro")
     return content(whole)
 
 
 @pytest.fixture
 def fresh(template, tmp_path) -> Project:
-    return copied(template, tmp_path / "project")
+    return template.copy(tmp_path / "project")
 
 
 @pytest.fixture
@@ -95,11 +87,6 @@ def ran(fresh) -> Project:
     fresh.dvc("repro")
     fresh.commit("ran")
     return fresh
-
-
-def copied(project: Project, folder: Path) -> Project:
-    subprocess.run(["cp", "-a", project.folder, folder], check=True)
-    return Project(folder)
 
 
 def content(project: Project) -> dict[str, bytes]:
@@ -113,16 +100,7 @@ def repro(project: Project, *arguments: str) -> subprocess.CompletedProcess:
 
 def begin(project: Project, pause: float) -> subprocess.Popen:
     """Start `dvc repro` and wait until its first stage is at work."""
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": "src",
-        "PAUSE": str(pause),
-    }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"], cwd=project.folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+    running = project.begin("repro", PAUSE=str(pause))
     while not (project.folder / ".begun").exists():
         assert running.poll() is None, running.communicate()
         time.sleep(0.01)

@@ -8,9 +8,7 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from processes import half_files, wait_until_gone
@@ -19,19 +17,11 @@ from shared import smoke_run
 
 from documentation import blocks, read
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.usefixtures("_interruptible")]
 NAME = "eight"
 RUN = ("exp", "run", "--name", NAME, "-S", "train_vqvae.codebook_size=8", "train-vqvae")
 PATIENCE = 120  # seconds until it has begun to learn, or has ended, on a busy machine
 (BACK,) = (block.text for block in blocks(read("docs/faults.md")) if block.language == "sh")
-
-
-@pytest.fixture(autouse=True)
-def _interruptible():
-    """What a shell starts with `&` ignores Ctrl-C, and so would the children of these tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +33,9 @@ def run(tmp_path_factory) -> Project:
 @pytest.fixture(scope="module")
 def wanted(run, tmp_path_factory) -> str:
     """What an undisturbed experiment locks: a hash of all that it wrote."""
-    whole = copied(run, tmp_path_factory.mktemp("whole") / "project")
+    whole = run.copy(tmp_path_factory.mktemp("whole") / "project")
     whole.dvc(*RUN)
     return locked(whole)
-
-
-def copied(project: Project, folder: Path) -> Project:
-    subprocess.run(["cp", "-a", project.folder, folder], check=True)
-    return Project(folder)
 
 
 def locked(project: Project) -> str:
@@ -63,16 +48,7 @@ def locked(project: Project) -> str:
 
 def ended(project: Project, how: signal.Signals) -> str:
     """Start the experiment and end it, stage and all, while it learns; what it said."""
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": "src",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-    }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "dvc", *RUN], cwd=project.folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+    running = project.begin(*RUN)
     end = time.monotonic() + PATIENCE
     while not list((project.folder / ".work" / "train_vqvae").rglob("*.pt")):
         assert running.poll() is None, running.communicate()
@@ -109,20 +85,20 @@ def untracked(project: Project) -> list[str]:
 
 def test_an_experiment_that_ctrl_c_ended_goes_on_or_is_taken_back(run, wanted, tmp_path):
     """DVCLive writes its summary when it is left, also by Ctrl-C; nobody keeps it."""
-    project = copied(run, tmp_path / "project")
+    project = run.copy(tmp_path / "project")
     said = ended(project, signal.SIGINT)
     assert re.search("failed to reproduce 'train-vqvae': .* exited with (130|-2)", said)
     assert "Traceback" not in said
     assert not untracked(project)
-    leads_back(copied(project, tmp_path / "back"))
+    leads_back(project.copy(tmp_path / "back"))
     goes_on(project, wanted)
 
 
 def test_an_experiment_that_was_killed_goes_on_or_is_taken_back(run, wanted, tmp_path):
     """DVC stages what `-S` changes, and had no time to take that out of the index again."""
-    project = copied(run, tmp_path / "project")
+    project = run.copy(tmp_path / "project")
     ended(project, signal.SIGKILL)
-    back = copied(project, tmp_path / "back")
+    back = project.copy(tmp_path / "back")
     back.git("checkout", "-q", ".")
     assert "M  params.yaml" in back.git("status", "--porcelain").splitlines()
     leads_back(back)

@@ -9,7 +9,6 @@ import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from processes import alive, half_files, wait_until_gone
@@ -47,7 +46,7 @@ def again(project: Project, stage: str, *, check: bool = True):
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("stage", ORDER)
 def test_the_next_run_ends_as_if_nothing_had_been(whole, tmp_path, stage, victim):
-    project = Project(Path(shutil.copytree(whole.folder, tmp_path / "project", symlinks=True)))
+    project = whole.copy(tmp_path / "project")
     wanted = content(whole)
     script = f"stages/{stage.replace('-', '_')}.py"
     moment = random.Random(zlib.crc32(f"{stage}/{victim}".encode())).uniform(0, 4)
