@@ -46,10 +46,10 @@ def trained(
 ) -> tuple[dict[str, float | int], stability.Tokens]:
     """Scores and tokens (of the valid operators of a source) of a tokenizer of a given set."""
     model = blank(source, config, seed)
-    history = learn(model, given, seed)
+    history, finished = learn(model, given, seed)
     found = report.encode(model, source)
     tokens = found.tokens[found.metadata.valid]
-    return report.metrics(model, found, history), (tokens, found.names)
+    return report.metrics(model, found, history, finished), (tokens, found.names)
 
 
 def blank(source: CleanSet, config: Config, seed: int) -> Tokenizer:
@@ -62,10 +62,13 @@ def blank(source: CleanSet, config: Config, seed: int) -> Tokenizer:
     return Tokenizer(fitted, mapping, config, levels, channels, steps)
 
 
-def learn(model: Tokenizer, given: CleanSet, seed: int) -> list[training.Record]:
-    """Train it on the training operators of a set; its scores by epoch."""
-    sets = report.training_examples(model, given), report.validation_examples(model, given)
-    return list(training.fit(model, *sets, seed, None))
+def learn(
+    model: Tokenizer, given: CleanSet, seed: int
+) -> tuple[list[training.Record], training.Record]:
+    """Train it on the training operators of a set; its scores by epoch, and in the end."""
+    train, held = report.training_examples(model, given), report.validation_examples(model, given)
+    history = list(training.fit(model, train, held, seed, None))
+    return history, training.validation_scores(model, held, quantized=True)
 
 
 def resampled(source: CleanSet, seed: int, number: int) -> CleanSet:

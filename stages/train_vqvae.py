@@ -38,7 +38,8 @@ def main(*paths: Path) -> str:
     model.save(tokenizer)
     found = report.encode(model, source)
     report.write(tokens, found, provenance)
-    scores = report.metrics(model, found, history)
+    finished = training.validation_scores(model, sets[1], quantized=True)
+    scores = report.metrics(model, found, history, finished)
     artifacts.write_metrics(metrics, scores)
     shutil.rmtree(folder)
     quality, bits = scores["vqvae/quality"], scores["vqvae/bits"]

@@ -7,7 +7,7 @@ import torch
 
 import tokenizer_cases as cases
 from spinlock.tokenizer import report, training
-from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig
+from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig, ReadoutConfig
 
 BASE = {"warmup_epochs": 1, "epochs": 2}
 OTHERS = {
@@ -44,7 +44,10 @@ OTHER_FAMILIES = {
     "temporal_blocks": 2,
     "temporal_dim": 7,
 }
-ELSEWHERE = {"num_levels", "levels", "losses", "families"} | {"patience"}  # in ..._training
+OTHER_READOUTS = {"copies": 3, "own": 2.0, "others": 20.0}
+ELSEWHERE = {"num_levels", "levels", "losses", "families", "readout"} | {
+    "patience"
+}  # in ..._training
 LEVELS = {"latent_dim": 4, "codebook_size": 8}  # one number each, as allocation needs them
 
 
@@ -79,6 +82,7 @@ def test_no_option_is_forgotten_here():
     assert {f.name for f in fields(Config)} == OTHERS.keys() | ELSEWHERE
     assert {f.name for f in fields(LossConfig)} == OTHER_LOSSES.keys()
     assert {f.name for f in fields(FamilyConfig)} == OTHER_FAMILIES.keys()
+    assert {f.name for f in fields(ReadoutConfig)} == OTHER_READOUTS.keys()
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -96,6 +100,12 @@ def test_every_option_of_the_losses_changes_the_tokenizer(made, plain, name):
 def test_every_option_of_the_families_changes_the_tokenizer(made, plain, name):
     families = replace(cases.CONFIG.families, **{name: OTHER_FAMILIES[name]})
     assert not same(train(made, families=families), plain)
+
+
+@pytest.mark.parametrize("name", OTHER_READOUTS)
+def test_every_option_of_the_readout_changes_the_tokenizer(made, plain, name):
+    readout = replace(cases.CONFIG.readout, **{name: OTHER_READOUTS[name]})
+    assert not same(train(made, readout=readout), plain)
 
 
 def test_the_number_of_levels_and_their_allocation_change_the_tokens(made):

@@ -6,7 +6,7 @@ import synthetic_features as synthetic
 from spinlock.cleaning import cleanset, fitting
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.tokenizer import allocation, initialization, report
-from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig
+from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig, ReadoutConfig
 from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.model import Tokenizer
 
@@ -44,6 +44,7 @@ CONFIG = Config(
     families=FamilyConfig(
         summary_hidden=(8,), summary_dim=6, temporal_channels=4, temporal_blocks=1, temporal_dim=6
     ),
+    readout=ReadoutConfig(copies=2, own=1.0, others=10.0),
     jitter=0.1,
     single_view_weight=1.0,
     learning_rate=1e-2,

@@ -40,6 +40,15 @@ class FamilyConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class ReadoutConfig:
+    """The linear correction of the trained decoder, see `readout.fit`."""
+
+    copies: Annotated[int, Field(ge=0)]  # jittered copies of the training rows; 0 = no correction
+    own: Annotated[float, Field(gt=0)]  # penalty on what a category's own latent says, operators
+    others: Annotated[float, Field(gt=0)]  # and on what those of the other categories say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Config:
     """Section `train_vqvae` of params.yaml."""
 
@@ -63,6 +72,7 @@ class Config:
     reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
     losses: LossConfig
     families: FamilyConfig
+    readout: ReadoutConfig
     jitter: Weight  # share h of the difference of two operators that is added to a third
     single_view_weight: Weight  # of all single views of an operator together; aggregated has 1
     learning_rate: Annotated[float, Field(gt=0)]  # of decoders and family embeddings

@@ -13,11 +13,13 @@ class Decoder(nn.Module):
     """Cells from the latents of all categories of a block; the blocks see nothing of each other.
 
     Each category's cells are an affine function of its own latent plus a joint correction by a
-    small network that reads all latents of the block. The isolated (INITIAL) categories are one
-    block and all others the other, so isolation holds in decoding, in both directions.
+    small network that reads all latents of the block, plus, once `readout.fit` has run, a linear
+    one of all latents of the block. The isolated (INITIAL) categories are one block and all others
+    the other, so isolation holds in decoding, in both directions.
     """
 
     place: Tensor  # where each cell stands in the blocks' order [Q]
+    fitted: Tensor  # whether the linear corrections are; they cost a product each
 
     def __init__(self, layout: Layout, width: int, hidden: int) -> None:
         super().__init__()
@@ -31,10 +33,19 @@ class Decoder(nn.Module):
         cells = torch.arange(sum(sizes)).split(sizes)
         order = torch.cat([cells[i] for b in self.blocks for i in b])
         self.register_buffer("place", torch.argsort(order), persistent=False)
+        self.register_buffer("fitted", torch.tensor(False))
+        for i, block in enumerate(self.blocks):
+            correction = torch.zeros(len(block) * width, sum(sizes[g] for g in block))
+            self.register_buffer(f"correction_{i}", correction)
+
+    def correction(self, block: int) -> Float[Tensor, "i o"]:
+        """The linear correction of a block: its latents side by side, its cells."""
+        return self.get_buffer(f"correction_{block}")
 
     def forward(self, latents: Float[Tensor, "n G E"]) -> Float[Tensor, "n Q"]:
-        parts = [
-            second(F.gelu(first(latents[:, list(block)].flatten(1))))
-            for block, first, second in zip(self.blocks, self.joint_in, self.joint_out, strict=True)
-        ]
+        parts = []
+        for i, block in enumerate(self.blocks):
+            read = latents[:, list(block)].flatten(1)
+            part = self.joint_out[i](F.gelu(self.joint_in[i](read)))
+            parts.append(torch.addmm(part, read, self.correction(i)) if self.fitted else part)
         return self.own(latents) + torch.cat(parts, 1).index_select(1, self.place)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -37,17 +38,21 @@ class Examples:
             views=self.views,
         )
 
-    def jittered(self, batch: "Examples", others: Int[Tensor, "2 k"], share: float) -> "Examples":
-        """Operators between operators: cells and series plus h times the difference of two others.
+    def jittered(
+        self, operators: Int[Tensor, " k"], rng: np.random.Generator, share: float
+    ) -> "Examples":
+        """Some operators, each plus h times the difference of two drawn among all.
 
         x + h (x' − x″) with the same view of each (differential evolution's mutation, Storn and
         Price 1997). Its noise has the covariance of the operators themselves, so the codes are
         fitted to a smoothed density instead of to single rows. A cell that one of the three lacks
         stays as it is; fields and masks are the first one's.
         """
+        batch = self.take(operators)
+        others = torch.from_numpy(rng.integers(self.num_operators, size=(2, len(operators))))
         if not share:
             return batch
-        one, two = (self.take(operators).inputs for operators in others)
+        one, two = (self.take(drawn).inputs for drawn in others)
         inputs = batch.inputs
         exists = (inputs.exists > 0) * (one.exists > 0) * (two.exists > 0)
         moved = replace(

@@ -57,9 +57,12 @@ def encode(model: Tokenizer, source: CleanSet) -> Tokens:
 
 
 def metrics(
-    model: Tokenizer, tokens: Tokens, history: Sequence[Mapping[str, float]]
+    model: Tokenizer,
+    tokens: Tokens,
+    history: Sequence[Mapping[str, float]],
+    finished: Mapping[str, float],
 ) -> dict[str, float | int]:
-    """Metrics of the best epoch.
+    """Metrics of the tokenizer of the best epoch, its readout corrected.
 
     * `vqvae/val_loss`: weighted sum of all losses on validation; no unit, compare runs with equal
       weights only. Bad case: it grows while `reconstruction` of the training operators falls.
@@ -70,19 +73,25 @@ def metrics(
     * `vqvae/utilization`, `vqvae/perplexity`, `vqvae/perplexity_normalized`: `scores.utilization`
       and `scores.perplexity` of the aggregated view of the training operators.
     * `vqvae/bits`: bits of an operator's tokens if all codes were equally likely.
-    * `vqvae/epochs`, `vqvae/best_epoch`: quantized or not, counted from 1.
+    * `vqvae/epochs`, `vqvae/best_epoch`: quantized or not, counted from 1; the best by the
+      reconstruction before `readout.fit`, which the curves show.
+
+    Args:
+        model: the trained tokenizer.
+        tokens: of every operator.
+        history: scores of each epoch.
+        finished: `training.validation_scores` of the trained tokenizer.
     """
     last = model.config.warmup_epochs
     quantized = [record["reconstruction"] for record in history[last:]]
     epoch = last + quantized.index(min(quantized))
-    best = history[epoch]
     used = _used(model, tokens)
     return {
-        "vqvae/val_loss": best["val_loss"],
-        "vqvae/reconstruction": best["reconstruction"],
-        "vqvae/quality": 1 - best["reconstruction"],
-        "vqvae/topo_pre": best["topo_pre"],
-        "vqvae/topo_post": best["topo_post"],
+        "vqvae/val_loss": finished["val_loss"],
+        "vqvae/reconstruction": finished["reconstruction"],
+        "vqvae/quality": 1 - finished["reconstruction"],
+        "vqvae/topo_pre": finished["topo_pre"],
+        "vqvae/topo_post": finished["topo_post"],
         "vqvae/utilization": scores.utilization(used),
         "vqvae/perplexity": scores.perplexity(used, normalized=False),
         "vqvae/perplexity_normalized": scores.perplexity(used, normalized=True),

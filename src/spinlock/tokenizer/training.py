@@ -11,7 +11,7 @@ from torch import Tensor
 from spinlock import randomness, runtime
 from spinlock.artifacts import load_checkpoint, save_checkpoint
 from spinlock.refusals import Refusal
-from spinlock.tokenizer import initialization, objective, scores
+from spinlock.tokenizer import initialization, objective, readout, scores
 from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
 from spinlock.tokenizer.quantizer import ResidualQuantizer
@@ -32,7 +32,8 @@ def fit(
     """Train; yield the scores of each epoch, those of a resumed run's past first.
 
     When the generator ends, the model has the weights of its best epoch, by the validation
-    reconstruction, and the statistics of its training latents.
+    reconstruction, with the correction of `readout.fit`, and the statistics of its training
+    latents.
 
     Args:
         model: a tokenizer, its weights of no account.
@@ -72,8 +73,6 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0  # of the history, from 1; 0 = none yet
         self.optimizer = _optimizer(model)
-        first = torch.arange(min(validation.num_operators, MOST_PAIRED))
-        self.all_pairs = torch.combinations(first).T
 
     @property
     def finished(self) -> bool:
@@ -106,7 +105,8 @@ class _Run:
         order = torch.from_numpy(rng.permutation(self.train.num_operators))
         used: list[Tensor] = []
         for operators in order.split(max(1, self.config.batch_size // self.train.views)):
-            self._step(self._jittered(operators, rng), rng, quantized, used)
+            batch = self.train.jittered(operators, rng, self.config.jitter)
+            self._step(batch, rng, quantized, used)
         record = self._scores(quantized, used)
         self.history.append(record)
         if quantized and (not self.best_epoch or self._better(record)):
@@ -122,17 +122,14 @@ class _Run:
     def _better(self, record: Record) -> bool:
         return record["reconstruction"] < self.history[self.best_epoch - 1]["reconstruction"]
 
-    def _jittered(self, operators: Tensor, rng: np.random.Generator) -> Examples:
-        others = torch.from_numpy(rng.integers(self.train.num_operators, size=(2, len(operators))))
-        return self.train.jittered(self.train.take(operators), others, self.config.jitter)
-
     @torch.no_grad()
     def _start_codes(self) -> None:
         """K-means on all rows as they are, and as they are jittered."""
         rng = randomness.stream(self.seed, "tokenizer/start")
         everyone = torch.arange(self.train.num_operators)
         copies = initialization.JITTERED_COPIES if self.config.jitter else 0
-        sets = [self.train, *(self._jittered(everyone, rng) for _ in range(copies))]
+        drawn = (self.train.jittered(everyone, rng, self.config.jitter) for _ in range(copies))
+        sets = [self.train, *drawn]
         latents = torch.cat([self.model.encoder(part.inputs) for part in sets])
         weights = self.train.groups.repeat(len(sets), 1)
         initialization.start_codes(self.model, latents, weights, self.seed)
@@ -157,7 +154,7 @@ class _Run:
 
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
-        record = validation_scores(self.model, self.validation, self.all_pairs, quantized)
+        record = validation_scores(self.model, self.validation, quantized=quantized)
         record |= {"utilization": 0.0, "perplexity": 0.0}
         if used:
             codes = scores.counts(torch.cat(used), self.model.sizes)
@@ -166,9 +163,10 @@ class _Run:
         return record
 
     def finish(self) -> None:
-        """Take the best weights and store the statistics of the training latents."""
+        """Take the best weights, correct what they leave over, store statistics of the latents."""
         self.model.load_state_dict(self.best)
         self.model.eval()
+        readout.fit(self.model, self.train, self.seed)
         with torch.no_grad():
             latents = self.model.encoder(self.train.inputs)
             mean, std = _statistics(latents, self.train.groups)
@@ -194,14 +192,13 @@ class _Run:
 
 
 @torch.no_grad()
-def validation_scores(
-    model: Tokenizer, examples: Examples, pairs: Tensor, quantized: bool
-) -> Record:
+def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) -> Record:
     """val_loss (all losses, weighted), reconstruction, topo_pre and topo_post.
 
     The last two, as the topographic loss, are about the first `MOST_PAIRED` operators.
     """
     inputs, layout = examples.inputs, model.layout
+    pairs = torch.combinations(torch.arange(min(examples.num_operators, MOST_PAIRED))).T
     found, codes = objective.terms(model, examples, pairs, quantized)
     latents = model.encoder(inputs)
     read = codes.latents if codes else latents
