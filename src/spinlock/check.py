@@ -80,7 +80,10 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"{place}: sample.grid_size: must be a multiple of {stride}, 2 to the power of "
             f"train_noa.backbone.encoder_levels, got {sample.grid_size}"
         )
-    _check_horizons(agent, generate.steps, place)
+    try:
+        agent.check_steps(generate.steps)
+    except Refusal as refusal:
+        raise Refusal(f"{place}: {refusal}") from None
     wanted = parsed["extract"].max_operators
     if wanted is not None and wanted > sample.num_operators:
         raise Refusal(
@@ -92,28 +95,6 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
         raise Refusal(
             f"{place}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "
             f"got {bins}"
-        )
-
-
-def _check_horizons(agent: noa.Config, steps: int, place: Path | str) -> None:
-    """Refuse windows or further rollouts of the agent that are longer than the rollouts.
-
-    What its stage refuses, and no more: an alignment without updates has no windows, and the
-    further rollouts are counted from u0, with the context.
-    """
-    horizons = {"curriculum: horizons": max(stage.horizon for stage in agent.curriculum)}
-    if agent.alignment.updates:
-        horizons["alignment.horizon"] = agent.alignment.horizon
-    for name, longest in horizons.items():
-        if agent.context_steps + longest > steps:
-            raise Refusal(
-                f"{place}: train_noa.{name} must be at most generate.steps = {steps}, less the "
-                f"context's {agent.context_steps}, got {longest}"
-            )
-    if agent.extra_operators and agent.extra_steps > steps:
-        raise Refusal(
-            f"{place}: train_noa.extra_steps must be at most generate.steps = {steps}, got "
-            f"{agent.extra_steps}"
         )
 
 

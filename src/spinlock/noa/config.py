@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from spinlock.params import STRICT
+from spinlock.refusals import Refusal
 
 Size = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -144,6 +145,30 @@ class Config:
                 return phase.horizon
             update -= phase.updates
         return self.alignment.horizon
+
+    def check_steps(self, steps: int) -> None:
+        """Refuse windows or further rollouts that are longer than the rollouts.
+
+        An alignment without updates has no windows; further rollouts are counted from u0, with
+        the context.
+
+        Args:
+            steps: of the rollouts, `generate.steps`.
+        """
+        horizons = {"curriculum: horizons": max(phase.horizon for phase in self.curriculum)}
+        if self.alignment.updates:
+            horizons["alignment.horizon"] = self.alignment.horizon
+        for name, longest in horizons.items():
+            if self.context_steps + longest > steps:
+                raise Refusal(
+                    f"train_noa.{name} must be at most generate.steps = {steps}, less the "
+                    f"context's {self.context_steps}, got {longest}"
+                )
+        if self.extra_operators and self.extra_steps > steps:
+            raise Refusal(
+                f"train_noa.extra_steps must be at most generate.steps = {steps}, got "
+                f"{self.extra_steps}"
+            )
 
     def aligns(self, update: int) -> bool:
         """Whether an update, counted from 0, sees the alignment losses."""

@@ -127,19 +127,7 @@ def _check(agent: Agent, operators: Operators, index: Index, tokenizer: Tokenize
             "train_noa.backbone.dilations: before the first stride the agent must see at least "
             f"the {seen} cells that an operator sees, got {shape.receptive_field}"
         )
-    phases = [phase.horizon for phase in config.curriculum]
-    longest = max([*phases, config.alignment.horizon] if config.alignment.updates else phases)
-    if config.context_steps + longest > index.steps:
-        raise Refusal(
-            "train_noa.curriculum, train_noa.alignment: horizon: allowed up to "
-            f"{index.steps - config.context_steps}, the steps of the rollouts after the context, "
-            f"got {longest}"
-        )
-    if config.extra_operators and config.extra_steps > index.steps:
-        raise Refusal(
-            f"train_noa.extra_steps: allowed up to {index.steps}, the steps of the rollouts, got "
-            f"{config.extra_steps}"
-        )
+    config.check_steps(index.steps)
     if tokenizer.num_steps != index.steps:
         raise Refusal(
             f"tokenizer: fitted on {tokenizer.num_steps} steps, the rollouts have {index.steps} "
