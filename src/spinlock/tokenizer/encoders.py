@@ -41,21 +41,31 @@ def prepare(cleaned: Cleaned, layout: Layout) -> Inputs:
 
     Differentiable. A bin is the mean over the steps that exist.
     """
-    mask, windows = cleaned.temporal_mask, (layout.temporal_bins, layout.window)
-    series = torch.where(mask, cleaned.temporal, 0.0).unflatten(1, windows)
-    count = mask.to(series.dtype).unflatten(1, windows).sum(2)
-    bins = series.sum(2) / count.clamp_min(1.0)
-    values = torch.cat([cleaned.initial, cleaned.summary, bins.flatten(1)], 1)
-    seen = (cleaned.initial_mask, cleaned.summary_mask, count.flatten(1) / max(layout.window, 1))
-    exists = torch.cat(seen, 1)
+    series, bins, share = _windows(cleaned, layout)
+    values = torch.cat([cleaned.initial, cleaned.summary], 1)
+    seen = torch.cat([cleaned.initial_mask, cleaned.summary_mask], 1)
     order = layout.window_order()
+    cells = torch.cat([torch.where(seen, values, 0.0), bins.flatten(1)], 1)
+    exists = torch.cat([seen, share.flatten(1)], 1)
     return Inputs(
-        cells=torch.where(exists > 0, values, 0.0).index_select(1, order),
+        cells=cells.index_select(1, order),
         exists=exists.index_select(1, order),
         series=series.flatten(2),
         fields=cleaned.fields,
         field_of=torch.arange(len(cleaned)),
     )
+
+
+def _windows(cleaned: Cleaned, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    """The series cut into windows [n, bins, w, D]; their means, and the shares that exist."""
+    mask, windows = cleaned.temporal_mask, (layout.temporal_bins, layout.window)
+    if mask.all():  # the rule; the same to the bit, without the copies
+        series = cleaned.temporal.unflatten(1, windows)
+        bins = series.sum(2) / max(layout.window, 1)
+        return series, bins, torch.ones_like(bins)
+    series = torch.where(mask, cleaned.temporal, 0.0).unflatten(1, windows)
+    count = mask.to(series.dtype).unflatten(1, windows).sum(2)
+    return series, series.sum(2) / count.clamp_min(1.0), count / max(layout.window, 1)
 
 
 def stack_views(views: Sequence[Inputs]) -> Inputs:
