@@ -108,3 +108,17 @@ def test_without_copies_there_is_no_correction(made):
     readout.fit(model, train, 7)
     assert not model.decoder.fitted
     assert torch.equal(read(model, train)[1], before)
+
+
+def test_latents_that_are_all_the_same_correct_by_a_constant(made):
+    model, train = started(made, **ONCE)
+    for level in range(2):
+        model.quantizer.codes(level).zero_()
+    readout.fit(model, train, 7)
+    for block in range(2):
+        assert not model.decoder.correction(block).any()
+    share = train.groups.amax(1, keepdim=True)
+    left = (read(model, train)[1] * share).mean(0)
+    whole = (train.inputs.exists > 0).all(0)
+    assert whole.any()
+    torch.testing.assert_close(left[whole], torch.zeros_like(left[whole]), atol=1e-5, rtol=0)

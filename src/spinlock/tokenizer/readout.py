@@ -11,6 +11,7 @@ from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
 
 AT_ONCE = 4096  # operators read at a time
+TINY = 1e-12  # variance of latents that are all the same, and say nothing
 
 
 @torch.no_grad()
@@ -69,7 +70,7 @@ class _Moments:
             penalty: of each input, in mean variances of an input.
         """
         own = self.own[read][:, read]
-        scaled = torch.diag(penalty * own.diagonal().mean())
+        scaled = torch.diag(penalty * own.diagonal().mean().clamp_min(TINY))
         weights = torch.linalg.solve(own + scaled, self.cross[read][:, written])
         offset = self.outputs[written] - self.inputs[read] @ weights
         return torch.cat([weights, offset[None]])
