@@ -7,7 +7,8 @@ from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Fit, Target
 
 FIT = Fit(seed=5, purpose="test", num_init=2)
-BEAM = codes.ResidualBeam(width=8, jitter=0.0)
+ALL = {"axes": 99, "dims": (99, 99, 99)}
+BEAM = codes.ResidualBeam(width=8, jitter=0.0, **ALL)
 CODES = (codes.pca_kmeans, codes.residual_kmeans, BEAM, codes.product)
 
 
@@ -70,15 +71,32 @@ def test_rows_that_were_not_fitted_move_nothing(code):
 
 def test_a_wider_beam_loses_less_than_the_nearest_code_level_after_level():
     rows = normal(300, 6)
-    narrow = codes.ResidualBeam(width=1, jitter=0.0)
+    narrow = codes.ResidualBeam(width=1, jitter=0.0, **ALL)
     greedy = codes.residual_kmeans(rows, rows, [8, 8, 8], FIT)
     np.testing.assert_allclose(narrow(rows, rows, [8, 8, 8], FIT).values, greedy.values)
     assert error(BEAM(rows, rows, [8, 8, 8], FIT).values, rows) < error(greedy.values, rows)
 
 
+def test_a_beam_along_few_axes_loses_more_where_it_is_fitted_and_less_on_noisy_others():
+    """Two directions carry the rows, and thirty are noise that no code can afford."""
+    rng = np.random.default_rng(4)
+    scale = np.r_[3.0, 2.0, np.full(30, 0.4)]
+    train, rows = (rng.standard_normal((n, 32)) * scale for n in (60, 400))
+    few = codes.ResidualBeam(width=8, jitter=0.0, axes=2, dims=(2, 2))
+    for other, better, worse in ((train, BEAM, few), (rows, few, BEAM)):
+        least, most = (error(c(train, other, [12, 12], FIT).values, other) for c in (better, worse))
+        assert least < most
+
+
+def test_codes_of_a_level_lie_along_its_leading_axes():
+    rows = normal(300, 6) * [5.0, 4.0, 3.0, 0.1, 0.1, 0.1]
+    one = codes.ResidualBeam(width=1, jitter=0.0, axes=6, dims=(1,))(rows, rows, [8], FIT)
+    assert np.linalg.matrix_rank(one.values - rows.mean(0), tol=1e-6) == 1
+
+
 def test_jitter_loses_more_on_the_rows_fitted_to_and_less_on_others():
     train, rows = normal(60, 3), normal(400, 3, seed=1)
-    jittered = codes.ResidualBeam(width=8, jitter=0.3)
+    jittered = codes.ResidualBeam(width=8, jitter=0.3, **ALL)
     for fitted, other, better in ((train, train, BEAM), (train, rows, jittered)):
         worse = BEAM if better is jittered else jittered
         least, most = (error(c(fitted, other, [24], FIT).values, other) for c in (better, worse))

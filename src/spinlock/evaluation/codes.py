@@ -107,14 +107,18 @@ def residual_kmeans(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualBeam:
-    """Residual k-means with all that the tokenizer's start has: its beam search and its jitter.
+    """Residual k-means as the tokenizer starts: its axes, its beam search and its jitter.
 
-    Each level is k-means of what the best sums of the levels before leave over; what the
-    tokenizer gains over this code it gains by learning.
+    The leading principal axes alone are coded, and each level is k-means of what the best sums of
+    the levels before leave over, along its own leading axes. Axes that no code can afford would
+    only add noise to the choice: all of them cost 9 % on the default set. What the tokenizer gains
+    over this code it gains by learning, and by decoding all categories together.
     """
 
     width: int  # partial sums kept, see `tokenizer.quantizer.search`
     jitter: float  # share of the difference of two rows that is added to a third
+    axes: int  # at most, of the rows
+    dims: Sequence[int]  # at most, of what is left over, by level
 
     def __call__(
         self,
@@ -123,12 +127,18 @@ class ResidualBeam:
         sizes: Sequence[int],
         fit: Fit,
     ) -> Coded:
-        fitted, coded = (_beam(values) for values in (self._jittered(train, fit), rows))
-        for level, size in enumerate(sizes):
+        mean, axes, _ = principal_axes(train)
+        axes = axes[: self.axes]
+        moved, points = ((some - mean) @ axes.T for some in (self._jittered(train, fit), rows))
+        fitted, coded = _beam(moved), _beam(points)
+        for level, (size, dims) in enumerate(zip(sizes, self.dims, strict=False)):
             rest = fitted.residual[0, :, 0].numpy()
-            codebook = torch.from_numpy(kmeans(rest, size, fit.named(level)))[None]
+            leading = _leading_axes(rest, dims)
+            centers = kmeans(rest @ leading.T, size, fit.named(level)) @ leading
+            codebook = torch.from_numpy(centers)[None]
             fitted, coded = (beam.extend(codebook, self.width) for beam in (fitted, coded))
-        return Coded(rows - coded.residual[0, :, 0].numpy(), coded.tokens[0, :, 0].numpy())
+        values = mean + (points - coded.residual[0, :, 0].numpy()) @ axes
+        return Coded(values, coded.tokens[0, :, 0].numpy())
 
     def _jittered(self, train: Float[np.ndarray, "n M"], fit: Fit) -> Float[np.ndarray, "k M"]:
         rng = randomness.stream(fit.seed, f"{fit.purpose}/jitter")
@@ -200,6 +210,11 @@ def principal_axes(
     rank = int((singular > singular[:1] * 1e-7).sum())
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])
     return mean, (axes * signs[:, None])[:rank], np.square(singular[:rank]) / len(train)
+
+
+def _leading_axes(rest: Float[np.ndarray, "n d"], count: int) -> Float[np.ndarray, "k d"]:
+    """At most so many leading axes of the second moments."""
+    return np.linalg.eigh(rest.T @ rest)[1][:, ::-1].T[:count]
 
 
 def kmeans(values: Float[np.ndarray, "n d"], size: int, fit: Fit) -> Float[np.ndarray, "k d"]:

@@ -72,7 +72,7 @@ def describe(
     fitted = target.take(train)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
-        for name, code in by_category(tokenizer.config).items()
+        for name, code in by_category(tokenizer.config, max(map(len, sizes))).items()
     }
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
     untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"))
@@ -90,12 +90,23 @@ def describe(
     )
 
 
-def by_category(config: Config) -> dict[str, codes.Code]:
-    """The equal-bit codes that keep the categories."""
+def by_category(config: Config, depth: int) -> dict[str, codes.Code]:
+    """The equal-bit codes that keep the categories.
+
+    Args:
+        config: of the tokenizer.
+        depth: levels of the category that has most.
+    """
+    beam = codes.ResidualBeam(
+        width=config.search_width,
+        jitter=config.jitter,
+        axes=config.group_embedding_dim,
+        dims=config.dims(depth),
+    )
     return {
         "pca_kmeans": codes.pca_kmeans,
         "residual_kmeans": codes.residual_kmeans,
-        "residual_beam": codes.ResidualBeam(width=config.search_width, jitter=config.jitter),
+        "residual_beam": beam,
         "product": codes.product,
     }
 

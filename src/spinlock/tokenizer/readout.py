@@ -11,7 +11,7 @@ from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
 
 AT_ONCE = 4096  # operators read at a time
-TINY = 1e-12  # variance of latents that are all the same, and say nothing
+TINY = 1e-9  # share of a mean square that is rounding: latents that are all the same say nothing
 
 
 @torch.no_grad()
@@ -20,13 +20,14 @@ def fit(model: Tokenizer, train: Examples, seed: int) -> None:
 
     Ridge regression (Hoerl and Kennard 1970) of $x - \hat x$ on the quantized latents of a block,
     over jittered copies of the training rows with their weights. The penalty stands for m operators
-    which say that there is nothing to correct: with n to train on and $\bar v$ the mean variance of
+    which say that no latent corrects anything: with n to train on and $\bar v$ the mean variance of
     a latent's dimension, it is $\bar v m / n$ beside the mean square. m is `readout.own` for the
     latent of a cell's own category and `readout.others` for those of the others, most of which
-    have nothing to say about it. Where a cell is missing, there is nothing to correct.
+    have nothing to say about it. The offset of a cell is free. Where a cell is missing, there is
+    nothing to correct. A second fit corrects what the first leaves over.
 
     Args:
-        model: trained, without a correction so far.
+        model: trained.
         train: every view of the training operators.
         seed: the tokenizer's own.
     """
@@ -46,7 +47,7 @@ def fit(model: Tokenizer, train: Examples, seed: int) -> None:
             weights = found.ridge(dims[list(block)].flatten(), cells[group], penalty)
             parts.append(weights[:-1])
             decoder.own.bias[cells[group]] += weights[-1]
-        decoder.correction(number).copy_(torch.cat(parts, 1))
+        decoder.correction(number).add_(torch.cat(parts, 1))
     decoder.fitted.fill_(True)
 
 
@@ -69,9 +70,11 @@ class _Moments:
             written: which outputs.
             penalty: of each input, in mean variances of an input.
         """
-        own = self.own[read][:, read]
-        scaled = torch.diag(penalty * own.diagonal().mean().clamp_min(TINY))
-        weights = torch.linalg.solve(own + scaled, self.cross[read][:, written])
+        own, mean_square = self.own[read][:, read], self.inputs[read].square().mean()
+        variance = torch.maximum(own.diagonal().mean(), TINY * mean_square.clamp_min(TINY))
+        weights = torch.linalg.solve(
+            own + torch.diag(penalty * variance), self.cross[read][:, written]
+        )
         offset = self.outputs[written] - self.inputs[read] @ weights
         return torch.cat([weights, offset[None]])
 
@@ -83,12 +86,13 @@ def _moments(model: Tokenizer, train: Examples, seed: int) -> _Moments:
     total = torch.zeros(())
     for operators in everyone.split(AT_ONCE):
         rows = train.jittered(operators, rng, model.config.jitter)
-        latents = model.quantize(model.encoder(rows.inputs)).latents
+        tokens = model.quantizer.choose(model.encoder(rows.inputs))
+        latents = model.quantizer.decode(tokens)
         rest = (rows.inputs.cells - model.decoder(latents)) * (rows.inputs.exists > 0)
-        sides = torch.cat([torch.ones(len(rest), 1), latents.flatten(1), rest], 1)
+        sides = torch.cat([torch.ones(len(rest), 1), latents.flatten(1), rest], 1).double()
         count = 1 + latents[0].numel()
         share = rows.groups.amax(1, keepdim=True)  # of the row
-        total = total + ((sides[:, :count] * share).T @ sides).double()
+        total = total + (sides[:, :count] * share).T @ sides
     total = total / total[0, 0]
     mean = total[0, 1:]
     centered = total[1:, 1:] - total[1:, :1] * mean
