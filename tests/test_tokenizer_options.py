@@ -45,9 +45,8 @@ OTHER_FAMILIES = {
     "temporal_dim": 7,
 }
 OTHER_READOUTS = {"copies": 3, "own": 2.0, "others": 20.0}
-ELSEWHERE = {"num_levels", "levels", "losses", "families", "readout"} | {
-    "patience"
-}  # in ..._training
+PARTS = {"losses", "families", "readout"}
+ELSEWHERE = {"num_levels", "levels", "patience"} | PARTS  # below, and patience in ..._training
 LEVELS = {"latent_dim": 4, "codebook_size": 8}  # one number each, as allocation needs them
 
 
