@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from spinlock import randomness
-from spinlock.tokenizer.initialization import JITTERED_COPIES
+from spinlock.tokenizer import initialization
 from spinlock.tokenizer.quantizer import Beam
 
 
@@ -133,8 +133,8 @@ class ResidualBeam:
         fitted, coded = _beam(moved), _beam(points)
         for level, (size, dims) in enumerate(zip(sizes, self.dims, strict=False)):
             rest = fitted.residual[0, :, 0].numpy()
-            leading = _leading_axes(rest, dims)
-            centers = kmeans(rest @ leading.T, size, fit.named(level)) @ leading
+            leading = initialization.principal_axes(torch.from_numpy(rest), dims).numpy()
+            centers = kmeans(rest @ leading, size, fit.named(level)) @ leading.T
             codebook = torch.from_numpy(centers)[None]
             fitted, coded = (beam.extend(codebook, self.width) for beam in (fitted, coded))
         values = mean + (points - coded.residual[0, :, 0].numpy()) @ axes
@@ -142,7 +142,7 @@ class ResidualBeam:
 
     def _jittered(self, train: Float[np.ndarray, "n M"], fit: Fit) -> Float[np.ndarray, "k M"]:
         rng = randomness.stream(fit.seed, f"{fit.purpose}/jitter")
-        copies = JITTERED_COPIES if self.jitter else 0
+        copies = initialization.JITTERED_COPIES if self.jitter else 0
         others = rng.integers(len(train), size=(copies, 2, len(train)))
         moved = [train + self.jitter * (train[one] - train[two]) for one, two in others]
         return np.concatenate([train, *moved])
@@ -210,11 +210,6 @@ def principal_axes(
     rank = int((singular > singular[:1] * 1e-7).sum())
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])
     return mean, (axes * signs[:, None])[:rank], np.square(singular[:rank]) / len(train)
-
-
-def _leading_axes(rest: Float[np.ndarray, "n d"], count: int) -> Float[np.ndarray, "k d"]:
-    """At most so many leading axes of the second moments."""
-    return np.linalg.eigh(rest.T @ rest)[1][:, ::-1].T[:count]
 
 
 def kmeans(values: Float[np.ndarray, "n d"], size: int, fit: Fit) -> Float[np.ndarray, "k d"]:
