@@ -17,7 +17,7 @@ import stability
 from spinlock import artifacts, params, runtime
 from spinlock.cleaning import cleanset
 from spinlock.cleaning.cleanset import CleanSet
-from spinlock.evaluation import reconstruction, tokenizer, vocabulary
+from spinlock.evaluation import criteria, reconstruction, tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.intervals import Bootstrap
@@ -25,7 +25,7 @@ from spinlock.tokenizer.config import Config as TokenizerConfig
 from spinlock.tokenizer.model import Tokenizer
 
 SIZES = (256, 512, 1024, 2048, 4096)
-CODES = ("tokenizer", "residual_beam", "product", "residual_kmeans", "pca_waterfill", "unquantized")
+CODES = ("tokenizer", *criteria.BY_CATEGORY, "pca_waterfill", "unquantized")
 OUT = Path("benchmarks/learning_curve.csv")
 
 

@@ -7,7 +7,7 @@ from spinlock.evaluation import codes
 from spinlock.evaluation.codes import Fit, Target
 
 FIT = Fit(seed=5, purpose="test", num_init=2)
-ALL = {"axes": 99, "dims": (99, 99, 99)}
+ALL = {"axes": None, "dims": (None, None, None)}
 BEAM = codes.ResidualBeam(width=8, jitter=0.0, **ALL)
 CODES = (codes.pca_kmeans, codes.residual_kmeans, BEAM, codes.product)
 

@@ -213,7 +213,7 @@ def test_tables_and_scorecard_are_complete(report):
     assert judged["noa/vrmse_1"] is True
     assert judged["noa/vrmse_64"] is None
     references = [row for row in report.scorecard if row.source == "baseline"]
-    assert len(references) == 9 + 2 + 7 * len(case.CONFIG.headline_steps)
+    assert len(references) == 10 + 2 + 7 * len(case.CONFIG.headline_steps)
     assert "step 64" in report.text
 
 

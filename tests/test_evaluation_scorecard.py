@@ -128,7 +128,7 @@ def test_the_text_is_aligned_and_says_all():
     metrics = dict.fromkeys(names, 0.25) | {"tokenizer/quality": 0.75, "noa/vrmse_8": None}
     rows = [judged(0.8, "above", value=0.912345), judged(0.8, "above", value=None)]
     blocks = scorecard.text(rows, metrics, [1, 8]).split("\n\n")
-    assert [len(block.splitlines()) for block in blocks] == [3, 11, 9]
+    assert [len(block.splitlines()) for block in blocks] == [3, 12, 9]
     for block in blocks:
         assert len({len(line) for line in block.splitlines()}) == 1
     first, second = blocks[0].splitlines()[1:]

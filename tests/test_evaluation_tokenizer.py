@@ -58,7 +58,14 @@ def test_floors_and_ceilings_stand_where_they_must(found):
     assert found["reconstruction_train_mean"] == pytest.approx(1, abs=0.1)
     assert found["reconstruction_shuffled"] > 1.2
     assert found["reconstruction_unquantized"] < found["reconstruction"]
-    for rival in ("pca_kmeans", "residual_kmeans", "residual_beam", "product", "pca_waterfill"):
+    for rival in (
+        "pca_kmeans",
+        "residual_kmeans",
+        "residual_beam",
+        "residual_beam_wide",
+        "product",
+        "pca_waterfill",
+    ):
         assert found[f"reconstruction_{rival}"] < found["reconstruction_train_mean"]
     assert found["reconstruction_shuffled"] > found["reconstruction_untrained"]
 

@@ -1,10 +1,9 @@
-"""Layers of many groups: each group by itself, whichever way they are computed."""
+"""Layers of many groups: each group by itself, and series as a convolution has them."""
 
-import pytest
 import torch
+from torch.nn import functional as F
 
-from spinlock.tokenizer import blocks
-from spinlock.tokenizer.blocks import RaggedLinear, SeriesBlock
+from spinlock.tokenizer.blocks import SeriesBlock, SeriesNet
 
 
 def drawn(module: torch.nn.Module) -> torch.nn.Module:
@@ -14,21 +13,38 @@ def drawn(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
-@pytest.mark.parametrize("few", [0, 64])
-def test_columns_of_one_array_are_mapped_as_slices_apart(monkeypatch, few):
-    monkeypatch.setattr(blocks, "FEW", few)
-    layer, x = drawn(RaggedLinear([3, 1, 5], 4)), torch.randn(7, 9)
-    order = torch.tensor([4, 0, 8, 2, 1, 3, 5, 6, 7])
-    together = layer.of_columns(x, order)
-    torch.testing.assert_close(together, layer(x[:, order].split([3, 1, 5], 1)))
-    (gradient,) = torch.autograd.grad(together[:, 1].sum(), layer.weights[1])
-    torch.testing.assert_close(gradient, x[:, 2].sum().expand(1, 4))
-
-
 def test_a_block_of_series_sees_its_neighbours_in_time_and_its_own_group():
-    layer, x = drawn(SeriesBlock(2, 3)), torch.randn(1, 9, 2, 3)
+    layer, x = drawn(SeriesBlock(2, 3, 9)), torch.randn(2, 1, 27)
     changed = x.clone()
-    changed[0, 4, 0] += 1.0
-    moved = (layer(changed) != layer(x)).any(-1)[0]
-    assert moved[:, 0].nonzero()[:, 0].tolist() == [2, 3, 4, 5, 6]
-    assert not moved[:, 1].any()
+    changed.unflatten(2, (3, 9))[0, :, :, 4] += 1.0
+    moved = (layer(changed) != layer(x)).unflatten(2, (3, 9)).any(2)[:, 0]
+    assert moved[0].nonzero()[:, 0].tolist() == [2, 3, 4, 5, 6]
+    assert not moved[1].any()
+
+
+def convolved(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """The library's convolution [n, i, t] with a kernel given as [3 i, o]."""
+    return F.conv1d(x, weight.unflatten(0, (3, -1)).permute(2, 1, 0), bias[0], padding=1)
+
+
+def test_series_are_convolved_as_the_library_does_it():
+    net = drawn(SeriesNet([2, 3], windows=5, channels=4, blocks=1, outputs=6))
+    slices = [torch.randn(7, 10), torch.randn(7, 15)]
+    found, block = net(slices), net.blocks[0]
+    for group, x in enumerate(slices):
+        kernel = net.stem.weights[group].T[..., None]
+        inner = F.conv1d(x.unflatten(1, (-1, 5)), kernel, net.stem.bias[group])
+        rest = inner
+        for layer in (block.first, block.second):
+            rest = convolved(F.gelu(rest), layer.weight[group], layer.bias[group])
+        last = F.gelu(inner + rest).flatten(1)
+        expected = last @ net.out.weight[group] + net.out.bias[group]
+        torch.testing.assert_close(found[:, group], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_gradient_of_a_series_is_that_of_its_own_cells():
+    net = drawn(SeriesNet([2, 3], windows=5, channels=4, blocks=2, outputs=6))
+    slices = [torch.randn(7, size, requires_grad=True) for size in (10, 15)]
+    gradient = torch.autograd.grad(net(slices)[3, 1].sum(), slices)
+    assert not gradient[0].any()
+    assert (gradient[1] != 0).all(1).nonzero()[:, 0].tolist() == [3]

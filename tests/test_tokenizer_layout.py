@@ -65,14 +65,14 @@ def test_missing_steps_do_not_count_in_a_window_and_missing_cells_are_zero(made,
     exists = inputs.exists.split(layout.sizes, 1)[4][0]
     assert cells[:2].tolist() == [3.0, 0.0]
     assert exists[:2].tolist() == [0.5, 0.0]
-    assert 99.0 not in inputs.series
+    assert 99.0 not in inputs.cells
 
 
 def test_the_rows_of_an_operator_follow_each_other(made, layout):
     views = [prepare(made[1].aggregated, layout), prepare(made[1].single(0), layout)]
     stacked = stack_views(views)
     assert torch.equal(stacked.cells[0::2], views[0].cells)
-    assert torch.equal(stacked.series[1::2], views[1].series)
+    assert torch.equal(stacked.exists[1::2], views[1].exists)
     assert stacked.field_of.tolist()[:4] == [0, 0, 1, 1]
 
 

@@ -136,8 +136,10 @@ def test_before_any_training_the_latents_keep_what_pca_of_each_category_keeps(ma
     assert found < pca + 0.01
 
 
-def test_training_lowers_the_error_of_operators_never_seen(made):
-    _, history = run(cases.source(240), learning_rate=3e-3, batch_size=128)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_training_lowers_the_error_of_operators_never_seen(seed):
+    slow = {"learning_rate": 3e-3, "encoder_learning_rate": 1e-5}
+    _, history = run(cases.source(400, seed), batch_size=128, **slow)
     first, best = history[2]["reconstruction"], min(r["reconstruction"] for r in history[2:])
     assert best < first < 1.0
 
@@ -238,10 +240,6 @@ def test_jitter_moves_cells_by_a_share_of_a_difference_of_the_same_view(made):
     torch.testing.assert_close(moved.inputs.cells[everywhere], expected[everywhere])
     torch.testing.assert_close(moved.inputs.cells[~everywhere], plain.inputs.cells[~everywhere])
     assert torch.equal(moved.inputs.exists, plain.inputs.exists)
-    bins = moved.inputs.series.unflatten(2, (2, -1)).mean(2)
-    whole = model.layout.categories[4].temporal
-    last = bins[..., list(whole)].transpose(1, 2).flatten(1)
-    torch.testing.assert_close(moved.inputs.cells[:, -last.shape[1] :], last)
 
 
 def test_without_jitter_nothing_moves(made):

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 MSE_STEP = 64  # the step at which seed 004 asks for a mean squared error below 0.1
-BY_CATEGORY = ("pca_kmeans", "residual_kmeans", "residual_beam", "product")  # at equal bits
+BY_CATEGORY = (  # at equal bits
+    "pca_kmeans",
+    "residual_kmeans",
+    "residual_beam",
+    "residual_beam_wide",
+    "product",
+)
 COMPARED = (*BY_CATEGORY, "pca_waterfill", "untrained")  # what the tokenizer must beat
 CODES = (
     "train_mean",

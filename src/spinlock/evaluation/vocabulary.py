@@ -1,6 +1,7 @@
 """Everything the tokenizer's scores read: the target, the tokenizer, and its rivals on all rows."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -97,16 +98,12 @@ def by_category(config: Config, depth: int) -> dict[str, codes.Code]:
         config: of the tokenizer.
         depth: levels of the category that has most.
     """
-    beam = codes.ResidualBeam(
-        width=config.search_width,
-        jitter=config.jitter,
-        axes=config.group_embedding_dim,
-        dims=config.dims(depth),
-    )
+    beam = partial(codes.ResidualBeam, width=config.search_width, jitter=config.jitter)
     return {
         "pca_kmeans": codes.pca_kmeans,
         "residual_kmeans": codes.residual_kmeans,
-        "residual_beam": beam,
+        "residual_beam": beam(axes=config.group_embedding_dim, dims=config.dims(depth)),
+        "residual_beam_wide": beam(axes=None, dims=(None,) * depth),
         "product": codes.product,
     }
 

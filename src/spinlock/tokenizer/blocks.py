@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-FEW = 64  # columns of a product that are still cheaper than two products
 
 
 class GroupedLinear(nn.Module):
@@ -26,8 +24,7 @@ class RaggedLinear(nn.Module):
     """An affine map per group from inputs of different numbers to outputs of equal number.
 
     A loop over the groups, each on its own slice: with a few large and many small groups padding
-    to the largest costs more than it saves. If all outputs together are few, one product with
-    zeros between the groups is faster, as a product of so few columns costs no less.
+    to the largest costs more than it saves.
     """
 
     def __init__(self, inputs: Sequence[int], outputs: int) -> None:
@@ -38,16 +35,6 @@ class RaggedLinear(nn.Module):
     def forward(self, slices: Sequence[Float[Tensor, "*n _"]]) -> Float[Tensor, "*n G o"]:
         parts = [x @ weight for x, weight in zip(slices, self.weights, strict=True)]
         return torch.stack(parts, -2) + self.bias
-
-    def of_columns(
-        self, x: Float[Tensor, "n i"], order: Int[Tensor, " i"]
-    ) -> Float[Tensor, "n G o"]:
-        """The same for slices that are columns of one array, group after group in this order."""
-        if self.bias.numel() > FEW:
-            return self(x.index_select(1, order).split([len(w) for w in self.weights], 1))
-        weight = torch.block_diag(*self.weights)
-        weight = torch.zeros_like(weight).index_copy(0, order, weight)
-        return (x @ weight).unflatten(1, self.bias.shape) + self.bias
 
 
 class RaggedReadout(nn.Module):
@@ -75,26 +62,70 @@ class Linear(nn.Module):
         return x @ self.weight + self.bias
 
 
-class SeriesBlock(nn.Module):
-    """Residual block of one group per category along time: x + W₂ gelu(W₁ gelu(x)), width 3.
+class SeriesNet(nn.Module):
+    """1-D residual network of one group per category along the windows of time.
 
-    Time ends are padded with zeros, as a series is not periodic.
+    Each window is read by itself, then by `SeriesBlock`s together with its neighbours; an affine
+    map reads all windows at the end. There are so few windows that a layer is one product with
+    its whole matrix.
     """
 
-    def __init__(self, num_groups: int, channels: int) -> None:
+    def __init__(
+        self, columns: Sequence[int], windows: int, channels: int, blocks: int, outputs: int
+    ) -> None:
+        """Build with all weights zero.
+
+        Args:
+            columns: of each group.
+            windows: of time.
+            channels: of each group in each window.
+            blocks: how many.
+            outputs: of each group.
+        """
         super().__init__()
+        self.windows = windows
+        self.stem = RaggedLinear(columns, channels)
+        self.blocks = nn.ModuleList(
+            SeriesBlock(len(columns), channels, windows) for _ in range(blocks)
+        )
+        self.out = GroupedLinear(len(columns), channels * windows, outputs)
+
+    def forward(self, slices: Sequence[Float[Tensor, "n _"]]) -> Float[Tensor, "n G o"]:
+        """Read the cells of each group, column after column."""
+        own, eye = zip(slices, self.stem.weights, strict=True), torch.eye(self.windows)
+        parts = [x @ torch.kron(weight, eye) for x, weight in own]
+        x = torch.stack(parts) + _in_each(self.windows, self.stem.bias[:, None])
+        for block in self.blocks:
+            x = block(x)
+        return self.out(F.gelu(x).transpose(0, 1))
+
+
+class SeriesBlock(nn.Module):
+    """Residual block x + W₂ gelu(W₁ gelu(x)), convolutions of three windows of time.
+
+    Beyond the ends stand zeros, as a series is not periodic.
+    """
+
+    def __init__(self, num_groups: int, channels: int, windows: int) -> None:
+        super().__init__()
+        self.windows = windows
         self.first = GroupedLinear(num_groups, 3 * channels, channels)
         self.second = GroupedLinear(num_groups, 3 * channels, channels)
 
-    def forward(self, x: Float[Tensor, "n t G c"]) -> Float[Tensor, "n t G c"]:
-        inner = _convolve(F.gelu(x), self.first)
-        return x + _convolve(F.gelu(inner), self.second)
+    def forward(self, x: Float[Tensor, "G n ct"]) -> Float[Tensor, "G n ct"]:
+        inner = self._convolve(F.gelu(x), self.first)
+        return x + self._convolve(F.gelu(inner), self.second)
+
+    def _convolve(self, x: Float[Tensor, "G n ct"], kernel: GroupedLinear) -> Tensor:
+        # [s, 3, t]: whether window s is the one before t, t itself, or the one after
+        near = F.pad(torch.eye(self.windows), (1, 1)).unfold(1, self.windows, 1)
+        weight = kernel.weight.unflatten(1, (3, -1))
+        matrix = torch.einsum("skt,gkio->gisot", near, weight).flatten(3).flatten(1, 2)
+        return torch.baddbmm(_in_each(self.windows, kernel.bias), x, matrix)
 
 
-def _convolve(x: Float[Tensor, "n t G c"], linear: GroupedLinear) -> Float[Tensor, "n t G c"]:
-    before, after = F.pad(x[:, :-1], (0, 0, 0, 0, 1, 0)), F.pad(x[:, 1:], (0, 0, 0, 0, 0, 1))
-    neighbours = torch.cat([before, x, after], -1)
-    return linear(neighbours.flatten(0, 1)).unflatten(0, x.shape[:2])
+def _in_each(windows: int, bias: Float[Tensor, "G 1 c"]) -> Float[Tensor, "G 1 ct"]:
+    return bias.repeat_interleave(windows, 2)
 
 
 class FieldNet(nn.Module):

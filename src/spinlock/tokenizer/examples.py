@@ -55,12 +55,8 @@ class Examples:
         one, two = (self.take(drawn).inputs for drawn in others)
         inputs = batch.inputs
         exists = (inputs.exists > 0) * (one.exists > 0) * (two.exists > 0)
-        moved = replace(
-            inputs,
-            cells=inputs.cells + share * exists * (one.cells - two.cells),
-            series=inputs.series + share * (one.series - two.series),
-        )
-        return replace(batch, inputs=moved)
+        cells = inputs.cells + share * exists * (one.cells - two.cells)
+        return replace(batch, inputs=replace(inputs, cells=cells))
 
 
 def examples(model: Tokenizer, views: Sequence[Cleaned], single_weight: float) -> Examples:

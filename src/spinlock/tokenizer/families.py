@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spinlock.tokenizer.blocks import FieldNet, Linear, SeriesBlock
+from spinlock.tokenizer.blocks import FieldNet, Linear, SeriesNet
 from spinlock.tokenizer.config import Config, FamilyConfig
 from spinlock.tokenizer.encoders import Inputs
 from spinlock.tokenizer.layout import Layout
@@ -17,7 +17,7 @@ class FamilyEncoder(nn.Module):
     """Embeddings of whole families, each read by its own decoder; heads and probes use them.
 
     INITIAL: its columns and the learned dimensions of the field; SUMMARY: an MLP over values and
-    masks; TEMPORAL: a 1-D ResNet over the series. A family without columns has no embedding.
+    masks; TEMPORAL: a 1-D ResNet along its cells. A family without columns has no embedding.
     """
 
     order: Tensor  # where each cell of the layout stands in the families' order [Q]
@@ -41,13 +41,13 @@ class FamilyEncoder(nn.Module):
         embeddings = {}
         if "initial" in self.families:
             embeddings["initial"] = self.encoders["initial"](inputs.fields)[inputs.field_of]
+        _, summary, temporal = self.place.split(list(self.cells.values()))
         if "summary" in self.families:
-            first = self.cells["initial"]
-            place = self.place[first : first + self.cells["summary"]]
-            seen = [part.index_select(1, place) for part in (inputs.cells, inputs.exists)]
+            seen = [part.index_select(1, summary) for part in (inputs.cells, inputs.exists)]
             embeddings["summary"] = self.encoders["summary"](torch.cat(seen, 1))
         if "temporal" in self.families:
-            embeddings["temporal"] = self.encoders["temporal"](inputs.series)
+            series = inputs.cells.index_select(1, temporal)
+            embeddings["temporal"] = self.encoders["temporal"]([series])[:, 0]
         return embeddings
 
     def decode(self, embeddings: dict[str, Tensor]) -> Float[Tensor, "n Q"]:
@@ -62,7 +62,10 @@ def _family(family: str, channels: int, layout: Layout, config: Config) -> nn.Mo
         return FieldNet(channels, config.field_channels, config.field_dim)
     if family == "summary":
         return _Perceptron((2 * size, *config.families.summary_hidden, config.families.summary_dim))
-    return _SeriesNet(size * layout.window, layout.temporal_bins, config.families)
+    own = config.families
+    return SeriesNet(
+        [size], layout.temporal_bins, own.temporal_channels, own.temporal_blocks, own.temporal_dim
+    )
 
 
 class _Perceptron(nn.Module):
@@ -74,22 +77,6 @@ class _Perceptron(nn.Module):
         for layer in self.layers[:-1]:
             x = F.gelu(layer(x))
         return self.layers[-1](x)
-
-
-class _SeriesNet(nn.Module):
-    def __init__(self, patch: int, bins: int, config: FamilyConfig) -> None:
-        super().__init__()
-        self.stem = Linear(patch, config.temporal_channels)
-        self.blocks = nn.ModuleList(
-            SeriesBlock(1, config.temporal_channels) for _ in range(config.temporal_blocks)
-        )
-        self.readout = Linear(config.temporal_channels * bins, config.temporal_dim)
-
-    def forward(self, series: Float[Tensor, "n bins F"]) -> Float[Tensor, "n o"]:
-        x = self.stem(series)[:, :, None]
-        for block in self.blocks:
-            x = block(x)
-        return self.readout(F.gelu(x).flatten(1))
 
 
 def _dims(config: FamilyConfig) -> dict[str, int]:

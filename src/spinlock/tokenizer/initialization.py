@@ -12,7 +12,7 @@ from spinlock.tokenizer.model import Tokenizer
 from spinlock.tokenizer.quantizer import Beam, ResidualQuantizer
 
 SMALL = 0.01  # scale of the corrections beside an affine path, so that the affine path leads
-CORRECTIONS = ("encoder.static_out", "encoder.series_out", "decoder.joint_out")
+CORRECTIONS = ("encoder.static_out", "encoder.series.out", "decoder.joint_out")
 JITTERED_COPIES = 7  # of the training rows, for the k-means
 RESTARTS = 4  # of each k-means of the codes
 EPSILON = 1e-6  # share of an axis, or of a row, that is nothing
@@ -58,15 +58,15 @@ def start_from_principal_axes(
         size, dims = axes.shape
         affine, own = model.encoder.affine.weights[group], model.decoder.own.weights[group]
         affine.mul_(SMALL)
-        affine[:size, :dims] = (root[:, None] * axes).float()
-        affine[size : size + model.layout.static_sizes[group]] = 0.0
+        affine[-size - model.layout.static_sizes[group] : -size] = 0.0  # the masks
+        affine[-size:, :dims] = (root[:, None] * axes).float()
         own.mul_(SMALL)
         own[:dims] = (axes / root[:, None]).T.float()
         model.partial.weights[group].copy_(own)
 
 
-def principal_axes(x: Float[Tensor, "n D"], width: int) -> Float[Tensor, "D d"]:
-    """At most `width` leading axes of the second moments; the largest entry of each is positive."""
+def principal_axes(x: Float[Tensor, "n D"], width: int | None) -> Float[Tensor, "D d"]:
+    """Leading axes of the second moments, at most `width`; the largest entry is positive."""
     _, vectors = torch.linalg.eigh(x.T @ x / len(x))
     axes = vectors.flip(1)[:, :width]
     largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))

@@ -61,12 +61,6 @@ class Layout:
         """Cells of each category that are one number per operator; they come first."""
         return tuple(len(c.initial) + len(c.summary) for c in self.categories)
 
-    def series_order(self) -> Tensor:
-        """Where each value of a window [w, D] goes: category, column, step; int64 [D·w]."""
-        columns = [column for category in self.categories for column in category.temporal]
-        steps = torch.arange(self.window) * len(self.columns["temporal"])
-        return (torch.tensor(columns, dtype=torch.int64)[:, None] + steps).flatten()
-
     def order(self) -> Tensor:
         """Where each cell stands in [INITIAL, SUMMARY, TEMPORAL bin-minor]; int64 [Q]."""
         summary = len(self.columns["initial"])

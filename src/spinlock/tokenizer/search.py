@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -45,7 +44,8 @@ def search(
         for rows in torch.arange(len(points)).split(max(1, BLOCK // candidates)):
             block = slice(int(rows[0]), int(rows[-1]) + 1)
             own = points[block].index_select(1, members).transpose(0, 1)
-            chosen[block, members, :depth] = _search(own, tables, width).transpose(0, 1).long()
+            for group, tokens in zip(members.tolist(), _search(own, tables, width), strict=True):
+                chosen[block, group, :depth] = tokens
     return chosen
 
 
@@ -97,12 +97,13 @@ def _search(points: Float[Tensor, "m n E"], tables: _Tables, width: int) -> Int[
     # What a sum adds to a code's cost is a bag of rows: the point's own, and its codes'.
     bags = number + len(tables.products[0])
     cost = points.square().sum(-1).flatten()[:, None]  # [mn, beams]
+    one = cost.new_ones(1, 1)
     last = len(tables.sizes) - 1
     for level, own in enumerate(direct.split(tables.sizes, 2)):
         rows = own.flatten(0, 1)
         if level:
             rows = F.embedding_bag(bags, torch.cat([tables.products[level], rows]), mode="sum")
-        total = rows.view(*cost.shape, -1) + cost[..., None]
+        total = rows.addmm_(cost.view(-1, 1), one.expand(1, rows.shape[1])).view(*cost.shape, -1)
         parent, code = _least(total, 1 if level == last else width)
         parent += number * total.shape[1]
         cost = total.flatten().index_select(0, (parent * total.shape[2] + code).flatten())
@@ -133,6 +134,7 @@ def _least(
     if count == 1:
         keys = keys.amin(1, keepdim=True)
     elif count < keys.shape[1]:
-        keys = torch.from_numpy(np.partition(keys.numpy(), count - 1, axis=1)[:, :count])
+        keys.numpy().partition(count - 1, axis=1)
+        keys = keys[:, :count]
     keys = keys.int()
     return (keys & ((1 << bits) - 1)) >> low, keys & ((1 << low) - 1)
