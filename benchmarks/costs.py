@@ -167,16 +167,19 @@ def times(profile: Profile, parts: Parts) -> Iterator[str]:
     building = count * parts.setup
     missing = count * steps - stored(profile)
     replaying = missing * parts.step + (building if missing else 0.0)
-    describing = count * (realizations * steps * parts.field + EVALUATIONS * parts.step)
+    share = profile["sample"].split.train / profile["sample"].split.cycle
+    again = count * share * profile["extract"].further_draws
+    describing = realizations * steps * parts.field + EVALUATIONS * parts.step
+    drawing = again * (2 * parts.setup + steps * parts.step + describing)
     windows = agent.batch_size * sum(phase.horizon * phase.updates for phase in agent.curriculum)
     yield f"#   time, generate: {hours(building + count * steps * parts.step)}"
-    yield f"#   time, extract: {hours(replaying + building + describing)}"
+    yield f"#   time, extract: {hours(replaying + building + count * describing + drawing)}"
     yield f"#   time, train-noa: {hours(windows * parts.window, agent.microbatches)}"
     if replaying:
         yield f"#   time, replay before train-noa: {hours(replaying)}"
     if agent.extra_operators:
-        share = agent.extra_realizations / realizations
-        beyond = agent.extra_operators * (parts.setup + agent.extra_steps * share * parts.step)
+        one = agent.extra_realizations / realizations
+        beyond = agent.extra_operators * (parts.setup + agent.extra_steps * one * parts.step)
         yield f"#   time, replay of the extra operators: {hours(beyond)}"
 
 
@@ -217,7 +220,9 @@ def disk(profile: Profile, parts: Parts) -> Iterator[str]:
     none = count * parts.start
     everything = none + count * parts.rollout
     here = none + stored(profile) * parts.rollout / steps
-    described = none + count * sum(feature_values(profile)) * (FLOAT + 1)  # a byte for the mask
+    share = profile["sample"].split.train / profile["sample"].split.cycle
+    rows = count * (1 + share * profile["extract"].further_draws)
+    described = rows * (parts.start + sum(feature_values(profile)) * (FLOAT + 1))  # 1: the mask
     yield (
         f"#   disk, rollouts: {gb(everything)} with store: all, {gb(none)} with "
         f"none, {gb(here)} here; features: {gb(described)}"

@@ -13,8 +13,8 @@ from spinlock.plots import dashboards, features, files, vocabulary_page
 def main(*paths: Path) -> str:
     """Read all that was made; write metrics, scorecard, tables and dashboards.
 
-    The paths: table, rollouts, features, clean, categories, tokenizer, tokens, noa and the curves
-    of train-vqvae are read; metrics, scorecard and the folder of plots are written.
+    The paths: table, rollouts, features, further, clean, categories, tokenizer, tokens, noa and the
+    curves of train-vqvae are read; metrics, scorecard and the folder of plots are written.
     """
     *made, curves, metrics, card, plots = paths
     config, settings = params.load("evaluate", Config), params.load("runtime", runtime.Config)
@@ -27,7 +27,7 @@ def main(*paths: Path) -> str:
         for name, rows in found.tables.items():
             artifacts.write_table(plots / f"{name}.csv", rows)
         shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
-        figures = dashboards.pictures(evaluation, found, history, artifacts.read_object(made[4]))
+        figures = dashboards.pictures(evaluation, found, history, artifacts.read_object(made[5]))
         drawn = files.draw(features.pictures(shown) | figures, plots, start)  # the longest first
         told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
         vocabulary_page.save(told, plots / "vocabulary")

@@ -9,18 +9,22 @@ from spinlock.rollout.index import open_rollouts
 from spinlock.sampling import table
 
 
-def main(operators_path: Path, rollouts: Path, features: Path, metrics: Path) -> str:
+def main(operators_path: Path, rollouts: Path, features: Path, further: Path, metrics: Path) -> str:
     """Stream u [R, T, C, H, W] of every operator; write features [N, D], [N, R, D], [N, T, D]."""
     config = params.load("extract", Config)
     settings = params.load("runtime", runtime.Config)
     operators = table.read(operators_path)
     index = open_rollouts(rollouts)
     plan = shards.plan(operators, index, config, settings.batch_size)
+    more, again = shards.plan_further(operators, index, config, settings.batch_size)
     folder = Path(settings.store)
     with store.locked(folder):  # to the end: a killed `dvc` leaves its stage running
-        paths = store.fill(plan, shards.compute, folder, settings.num_workers, "extract: shards")
-        described = shards.read(paths, operators)
+        wanted = [*plan, *more]
+        paths = store.fill(wanted, shards.compute, folder, settings.num_workers, "extract: shards")
+        described = shards.read(paths[: len(plan)], operators)
         files.write(features, operators, described, index, config)
+        drawn = shards.read(paths[len(plan) :], again) if more else described.take(slice(0))
+        files.write(further, again, drawn, index, config, files.FURTHER)
         found = report.metrics(operators, described, config)
         artifacts.write_metrics(metrics, found)
     return f"extract: {len(operators)} operators, {described.valid.sum()} valid -> {features}"

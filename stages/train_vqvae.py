@@ -6,7 +6,7 @@ from pathlib import Path
 
 import curves
 from spinlock import artifacts, params, runtime
-from spinlock.cleaning import cleanset
+from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning import report as cleaner_report
 from spinlock.tokenizer import allocation, report, training
 from spinlock.tokenizer.config import Config
@@ -17,21 +17,22 @@ NAME = "train-vqvae"
 
 
 def main(*paths: Path) -> str:
-    """Read clean.h5, the cleaner and the categories; write tokenizer, tokens, metrics, curves."""
-    clean, cleaner, categories, tokenizer, tokens, metrics, live = paths
+    """Read clean.h5, further.h5, the cleaner, the categories; write tokenizer, tokens, curves."""
+    clean, further, cleaner, categories, tokenizer, tokens, metrics, live = paths
     config, seed = params.load("train_vqvae", Config), params.load("seed", int)
     source = cleanset.read(clean)
     fitted, mapping = cleaner_report.read(cleaner), artifacts.read_object(categories)["categories"]
     channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
-    train = source.aggregated.take(source.rows("train"))
     layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
-    levels = allocation.levels(train, layout, config, seed)
+    levels = allocation.levels(source.aggregated.take(source.rows("train")), layout, config, seed)
     model = Tokenizer(fitted, mapping, config, levels, channels, steps)
     provenance = {"train_vqvae": asdict(config), "seed": seed}
-    inputs = runtime.file_fingerprint(clean, cleaner, categories)
+    inputs = runtime.file_fingerprint(clean, further, cleaner, categories)
     key = runtime.fingerprint(provenance, runtime.code_fingerprint(), inputs)
     folder = runtime.work_folder("train_vqvae", key)
-    sets = report.training_examples(model, source), report.validation_examples(model, source)
+    more = cleanset.clean(raw.read(further, raw.FURTHER), fitted)
+    train = report.training_examples(model, source, more)
+    sets = train, report.validation_examples(model, source)
     epochs = training.fit(model, *sets, seed, folder)
     shown = runtime.progress(epochs, config.warmup_epochs + config.epochs, NAME)
     history = curves.log(live, shown)

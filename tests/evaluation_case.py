@@ -123,12 +123,20 @@ def sources(folder: Path) -> Sources:
     shards.assemble(operators, settings, paths, folder / "rollouts")
     index = open_rollouts(folder / "rollouts")
     groups = ExtractConfig(
-        max_operators=None, summary_groups=("temporal",), temporal_groups=("spatial", "spectral")
+        further_draws=1,
+        max_operators=None,
+        summary_groups=("temporal",),
+        temporal_groups=("spatial", "spectral"),
     )
     plan = feature_shards.plan(operators, index, groups, 3)
     paths = store.fill(plan, feature_shards.compute, folder / "s", 1, "test")
     files.write(folder / "f.h5", operators, feature_shards.read(paths, operators), index, groups)
     features = raw.read(folder / "f.h5")
+    more, again = feature_shards.plan_further(operators, index, groups, 3)
+    paths = store.fill(more, feature_shards.compute, folder / "s", 1, "test")
+    described = feature_shards.read(paths, again)
+    files.write(folder / "g.h5", again, described, index, groups, raw.FURTHER)
+    further = raw.read(folder / "g.h5", raw.FURTHER)
     train = features.aggregated.take(features.metadata.rows("train"))
     thresholds = fitting.Config(
         max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
@@ -139,6 +147,9 @@ def sources(folder: Path) -> Sources:
         operators=operators,
         index=index,
         cleaned=cleaned,
+        further=cleaner.apply(
+            further.aggregated.take(further.metadata.rows("train")), smooth=False
+        ),
         tokenizer=tokenizer_cases.started(
             cleaner, cleaned, levels="allocated", codebook_size=6, latent_dim=4
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tokenizer_cases
-from spinlock.evaluation import breakdown, distortion, tokenizer, vocabulary
+from spinlock.evaluation import breakdown, codes, distortion, tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
 
@@ -32,6 +32,29 @@ def rows(cleaned):
 @pytest.fixture(scope="module")
 def whole(described, rows):
     return tokenizer.metrics(described, rows, HOW, HOW)
+
+
+def test_the_wide_beam_has_all_axes_and_the_other_those_of_the_tokenizer():
+    config = tokenizer_cases.CONFIG
+    found = vocabulary.by_category(config, 2)
+    shared = {"width": config.search_width, "jitter": config.jitter}
+    wide = codes.ResidualBeam(**shared, axes=None, dims=(None, None))
+    narrow = codes.ResidualBeam(**shared, axes=config.group_embedding_dim, dims=config.dims(2))
+    assert (found["residual_beam_wide"], found["residual_beam"]) == (wide, narrow)
+
+
+def test_rivals_are_fitted_to_further_draws_too(cleaned, described):
+    cleaner, _ = tokenizer_cases.source(240)
+    model, train = tokenizer_cases.started(cleaner, cleaned), cleaned.rows("train")
+    further = tokenizer_cases.further(cleaner, 240)
+    further = further.aggregated.take(further.rows("train"))
+    found = vocabulary.describe(model, cleaned.aggregated, train, FIT, further)
+    assert len(found.fitted.values) == len(train) + len(further)
+    np.testing.assert_array_equal(found.fitted.values[: len(train)], described.fitted.values)
+    assert len(found.target.values) == len(described.target.values)
+    np.testing.assert_array_equal(found.values["tokenizer"], described.values["tokenizer"])
+    for rival in ("product", "residual_beam", "residual_beam_wide", "pca_waterfill"):
+        assert not np.array_equal(found.values[rival], described.values[rival]), rival
 
 
 def table_of(described, rows, make):
@@ -77,7 +100,7 @@ def test_a_group_that_is_too_small_has_empty_cells(described, rows):
 
 
 def test_more_bits_lose_less_and_the_tokenizer_stands_at_its_own(described, rows, whole):
-    table = distortion.rows(described, rows, rows, (2, 4, 16), FIT, HOW)
+    table = distortion.rows(described, rows, (2, 4, 16), FIT, HOW)
     own = [row for row in table if row["code"] == "tokenizer"]
     assert len(own) == 1
     assert own[0]["reconstruction"] == whole["reconstruction"]
@@ -92,7 +115,7 @@ def test_more_bits_lose_less_and_the_tokenizer_stands_at_its_own(described, rows
 
 
 def test_few_operators_have_no_curve_but_their_row(described, rows):
-    table = distortion.rows(described, rows, rows[:3], (2, 4), FIT, HOW)
+    table = distortion.rows(described, rows[:3], (2, 4), FIT, HOW)
     assert {row["reconstruction"] for row in table} == {None}
     assert {row["code"] for row in table} >= {"tokenizer", "pca_waterfill"}
 

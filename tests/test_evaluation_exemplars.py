@@ -28,8 +28,10 @@ def described(sources):
     inputs = tokenizer.inputs(sources.cleaned.aggregated)
     tokens = report.encode(tokenizer, sources.cleaned).tokens
     nothing = np.zeros((len(tokens), 0))
+    target = vocabulary.make_target(inputs, tokenizer.layout)
     return Vocabulary(
-        target=vocabulary.make_target(inputs, tokenizer.layout),
+        target=target,
+        fitted=target.take(sources.cleaned.rows("train")),
         layout=tokenizer.layout,
         sizes=tokenizer.sizes,
         own=Spaces(latents=nothing, quantized=nothing, tokens=tokens),

@@ -224,7 +224,8 @@ def test_groups_can_be_chosen():
 def test_an_unknown_group_is_refused(groups, message):
     tree = {
         "extract": {
-            "max_operators": None, "summary_groups": ["temporal"], "temporal_groups": groups
+            "further_draws": 0, "max_operators": None, "summary_groups": ["temporal"],
+            "temporal_groups": groups,
         }
     }  # fmt: skip
     with pytest.raises(Refusal, match=message):

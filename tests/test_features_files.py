@@ -8,17 +8,21 @@ import torch
 
 from operator_cases import variety
 from spinlock import artifacts, store
+from spinlock.cleaning import raw
 from spinlock.features import extract, files, names, report, shards
 from spinlock.features.architecture import architecture
 from spinlock.features.config import Config
+from spinlock.refusals import Refusal
 from spinlock.rollout import shards as rollout_shards
 from spinlock.rollout.config import Config as RolloutConfig
+from spinlock.rollout.engine import roll_out
 from spinlock.rollout.index import open_rollouts
 from spinlock.rollout.last_step import last_step
 from spinlock.rollout.stream import rollouts
 from spinlock.sampling import table
 
 CONFIG = Config(
+    further_draws=0,
     max_operators=None,
     summary_groups=names.DEFAULT_SUMMARY,
     temporal_groups=names.DEFAULT_TEMPORAL,
@@ -129,6 +133,56 @@ def test_one_step_and_one_realization_have_what_needs_no_more(operators, tmp_pat
     assert np.isnan(whole["summary"][:, SUMMARY:]).all()
     spread = names.aggregated(names.names("summary", CONFIG.summary_groups))[SUMMARY:]
     assert all(found[f"extract/masked/{name}"] == valid.sum() for name in spread)
+
+
+def further(operators, index, folder, config):
+    plan, again = shards.plan_further(operators, index, config, 2)
+    paths = store.fill(plan, shards.compute, folder / "store", 1, "features")
+    return again, shards.read(paths, again)
+
+
+def test_further_draws_are_of_training_operators_from_another_start(operators, made, tmp_path):
+    _, index, described = made
+    operators = replace(operators, split=("train", "test") * (len(operators) // 2))
+    config = replace(CONFIG, further_draws=2)
+    again, found = further(operators, index, tmp_path, config)
+    train = operators.rows("train")
+    assert 0 < len(train) < len(operators)
+    assert again.ids.tolist() == [*operators.ids[train], *operators.ids[train]]
+    for row, operator in enumerate([*train, *train]):
+        draw = 1 + row // len(train)
+        rollout = roll_out(operators, operator, index, draw=draw)
+        assert not np.array_equal(found.fields[row], described.fields[operator])
+        step = last_step(operators, operator, index, draw=draw)
+        expected = shards.describe(rollout, config, step)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(getattr(found, name)[row], values)
+
+
+def test_further_draws_do_not_depend_on_batches_and_a_partial_set_has_few(
+    operators, made, tmp_path
+):
+    _, index, _ = made
+    config = replace(CONFIG, further_draws=1)
+    _, whole = further(operators, index, tmp_path / "a", config)
+    plan, again = shards.plan_further(operators, index, config, 100)
+    paths = store.fill(plan, shards.compute, tmp_path / "b", 1, "features")
+    np.testing.assert_array_equal(shards.read(paths, again).summary, whole.summary)
+    some = replace(config, max_operators=int(operators.rows("train")[1]) + 1)
+    assert len(shards.plan_further(operators, index, some, 2)[1]) == 2
+
+
+def test_without_further_draws_the_file_has_no_rows(operators, made, tmp_path):
+    _, index, described = made
+    plan, again = shards.plan_further(operators, index, CONFIG, 2)
+    assert not plan
+    path = tmp_path / "further.h5"
+    files.write(path, again, described.take(slice(0)), index, CONFIG, files.FURTHER)
+    found = raw.read(path, raw.FURTHER)
+    assert len(found.aggregated) == len(found.metadata.rows("train")) == 0
+    assert found.names["summary"] == names.aggregated(names.names("summary", CONFIG.summary_groups))
+    with pytest.raises(Refusal, match="further-features"):
+        raw.read(path)
 
 
 def test_a_partial_set_keeps_all_rows_and_describes_the_first(operators, made, tmp_path):

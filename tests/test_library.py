@@ -72,6 +72,7 @@ def test_neither_folder_nor_config_is_an_error():
 
 MADE = Config(steps=8, realizations=2, bound=20.0, store="all", precision="float32", shard_size=8)
 GROUPS = ExtractConfig(
+    further_draws=0,
     max_operators=None,
     summary_groups=("temporal", "sensitivity"),
     temporal_groups=("spatial", "spectral"),

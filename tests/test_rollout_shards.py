@@ -93,7 +93,7 @@ def test_features_do_not_show_what_was_stored(tmp_path, name):
     """The bytes of the feature shards, by their digests."""
     operators, found = TABLES[name](), {}
     groups = {"summary_groups": DEFAULT_SUMMARY, "temporal_groups": DEFAULT_TEMPORAL}
-    config = feature_shards.Config(max_operators=None, **groups)
+    config = feature_shards.Config(further_draws=0, max_operators=None, **groups)
     for kept, how in STORES.items():
         folder = make(operators, replace(CONFIG, store=how), tmp_path / kept)
         plan = feature_shards.plan(operators, open_rollouts(folder), config, 4)

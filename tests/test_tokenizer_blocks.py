@@ -13,6 +13,14 @@ def drawn(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
+def test_one_group_is_convolved_as_several_are():
+    several, x = drawn(SeriesBlock(2, 3, 9)), torch.randn(2, 5, 27)
+    one = SeriesBlock(1, 3, 9)
+    for name, parameter in one.named_parameters():
+        parameter.data = several.get_parameter(name).data[1:]
+    torch.testing.assert_close(one(x[1:])[0], several(x)[1])
+
+
 def test_a_block_of_series_sees_its_neighbours_in_time_and_its_own_group():
     layer, x = drawn(SeriesBlock(2, 3, 9)), torch.randn(2, 1, 27)
     changed = x.clone()

@@ -1,5 +1,7 @@
 """Which column belongs where: every cell once, bins as means, refusals that name the column."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -66,6 +68,18 @@ def test_missing_steps_do_not_count_in_a_window_and_missing_cells_are_zero(made,
     assert cells[:2].tolist() == [3.0, 0.0]
     assert exists[:2].tolist() == [0.5, 0.0]
     assert 99.0 not in inputs.cells
+
+
+def test_a_gap_in_one_operator_changes_nothing_in_the_others(made, layout):
+    """Series without any gap take a shorter way; the same to the bit."""
+    whole = made[1].aggregated.take(made[1].rows("train"))
+    whole.temporal_mask[:] = True
+    gap = replace(whole, temporal_mask=whole.temporal_mask.clone())
+    gap.temporal_mask[0, 0] = False
+    shorter, general = prepare(whole, layout), prepare(gap, layout)
+    assert torch.equal(shorter.cells[1:], general.cells[1:])
+    assert torch.equal(shorter.exists[1:], general.exists[1:])
+    assert not torch.equal(shorter.exists[0], general.exists[0])
 
 
 def test_the_rows_of_an_operator_follow_each_other(made, layout):

@@ -8,7 +8,9 @@ import torch
 import synthetic_features as synthetic
 import tokenizer_cases as cases
 from spinlock.refusals import Refusal
+from spinlock.tokenizer import initialization
 from spinlock.tokenizer import model as tokenizer
+from spinlock.tokenizer.model import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,59 @@ def test_rows_are_encoded_alone(model, raw):
     together = model.encode(raw)
     alone = torch.cat([model.encode(raw.take([row])) for row in range(len(raw))])
     assert torch.equal(together, alone)
+
+
+def test_latents_are_those_of_rows_alone_in_any_order(made, model):
+    cleaned = made[1].aggregated
+    together = model.latents(cleaned)
+    order = torch.randperm(len(cleaned), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.latents(cleaned.take(order)), together[order])
+    alone = torch.cat([model.latents(cleaned.take([row])) for row in range(8)])
+    torch.testing.assert_close(alone, together[:8])
+
+
+def test_the_network_along_time_reads_the_temporal_cells_and_no_other(made, model):
+    inputs = model.inputs(made[1].aggregated)
+    encoder, layout = model.encoder, model.layout
+    before = encoder.series(series_of(model, inputs.cells))
+    seen: list[torch.Tensor] = []
+    handle = encoder.series.register_forward_hook(lambda *call: seen.append(call[-1]))
+    encoder(inputs)
+    handle.remove()
+    assert torch.equal(seen[0], before)
+    first = sum(layout.sizes[: encoder.dynamic[0]]) + layout.static_sizes[encoder.dynamic[0]]
+    moved = inputs.cells.clone()
+    moved[:, first] += 1.0
+    changed = (encoder.series(series_of(model, moved)) != before).any(-1).any(0)
+    assert changed.tolist() == [True] + [False] * (len(encoder.dynamic) - 1)
+
+
+def series_of(model: Tokenizer, cells: torch.Tensor) -> list[torch.Tensor]:
+    """TEMPORAL cells of the categories that have any, by the layout."""
+    parts = cells.split(model.layout.sizes, 1)
+    return [parts[i][:, model.layout.static_sizes[i] :] for i in model.encoder.dynamic]
+
+
+def test_the_temporal_embedding_reads_column_after_column(made, model):
+    inputs = model.inputs(made[1].aggregated)
+    series = model.arrange(inputs.cells).temporal.transpose(1, 2).flatten(1)
+    expected = model.families.encoders["temporal"]([series])[:, 0]
+    assert torch.equal(model.families(inputs)["temporal"], expected)
+
+
+def test_masks_reach_the_latents_through_the_correction_alone(made):
+    model = cases.build(*made)
+    cleaned = made[1].aggregated
+    unseen = replace(cleaned, summary_mask=torch.zeros_like(cleaned.summary_mask))
+    zero = replace(cleaned, summary=torch.zeros_like(cleaned.summary))
+    of_masks = (model.latents(replace(unseen, summary=zero.summary)) - model.latents(zero)).abs()
+    assert of_masks.amax() > 1e-3
+    inputs = model.inputs(cleaned)
+    initialization.start_from_principal_axes(model, inputs.cells, inputs.exists)
+    sizes = zip(model.encoder.extra, model.layout.static_sizes, strict=True)
+    for weight, (extra, masks) in zip(model.encoder.affine.weights, sizes, strict=True):
+        assert (weight[extra : extra + masks] == 0).all()
+        assert (weight[extra + masks :] != 0).any()
 
 
 @pytest.mark.parametrize("quantizer", ["residual", "fsq"])

@@ -227,6 +227,21 @@ def test_columns_count_alike_however_many_rows_have_them(made):
     torch.testing.assert_close(per_cell, model.layout.weights())
 
 
+def test_further_draws_are_further_operators_to_learn_from(made):
+    model, more = cases.build(*made), cases.further(made[0])
+    whole = report.training_examples(model, made[1], more)
+    parts = [report.training_examples(model, each) for each in (made[1], more)]
+    assert whole.num_operators == sum(part.num_operators for part in parts)
+    cells = torch.cat([part.inputs.cells for part in parts])
+    assert torch.equal(whole.inputs.cells, cells)
+    fields = torch.cat([part.inputs.fields for part in parts])
+    assert torch.equal(whole.inputs.fields[whole.inputs.field_of[:: whole.views]], fields)
+    assert report.validation_examples(model, made[1]).num_operators < parts[0].num_operators
+    nobody = replace(made[1].metadata, valid=np.zeros_like(made[1].metadata.valid))
+    with pytest.raises(Refusal, match="no valid training operator"):
+        report.training_examples(model, replace(made[1], metadata=nobody), more)
+
+
 def test_jitter_moves_cells_by_a_share_of_a_difference_of_the_same_view(made):
     model = cases.build(*made)
     train = report.training_examples(model, made[1])

@@ -67,6 +67,11 @@ def source(count: int = 60, seed: int = 0) -> tuple[fitting.Cleaner, CleanSet]:
     return cleaner, cleanset.clean(features, cleaner)
 
 
+def further(cleaner: fitting.Cleaner, count: int = 60) -> CleanSet:
+    """Other rows in the columns of a cleaner, as if of further draws."""
+    return cleanset.clean(synthetic.features(count, seed=1), cleaner)
+
+
 def mapping(kept: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
     """Two INITIAL categories, a mixed one, one of SUMMARY columns alone, one of TEMPORAL alone."""
     summary, temporal = kept["summary"], kept["temporal"]

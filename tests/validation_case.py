@@ -18,11 +18,13 @@ from spinlock import params, profiles
 from spinlock.validation import bytes_of
 
 TABLE, ROLLOUTS, FEATURES = "data/operators.h5", "data/rollouts", "data/features.h5"
+FURTHER = "data/further.h5"
 CLEAN, CLEANER, CATEGORIES = "data/clean.h5", "models/cleaner.h5", "data/categories.json"
 TOKENIZER, TOKENS, AGENT = "models/tokenizer.pt", "data/tokens.h5", "models/noa.pt"
 METRICS = "metrics/sample.json"
 ALL = (
-    TABLE, ROLLOUTS, FEATURES, CLEAN, CLEANER, CATEGORIES, TOKENIZER, TOKENS, AGENT, METRICS,
+    TABLE, ROLLOUTS, FEATURES, FURTHER, CLEAN, CLEANER, CATEGORIES, TOKENIZER, TOKENS, AGENT,
+    METRICS,
 )  # fmt: skip
 SMALL = {
     "sample": {"num_operators": 48, "block_size": 16},
@@ -36,11 +38,12 @@ IDLE = profiles.params.read(ROOT / "profiles" / "idle_agent.yaml")
 RUN = {
     "sample": (TABLE, METRICS),
     "generate": (TABLE, ROLLOUTS, "metrics/generate.json"),
-    "extract": (TABLE, ROLLOUTS, FEATURES, "metrics/extract.json"),
+    "extract": (TABLE, ROLLOUTS, FEATURES, FURTHER, "metrics/extract.json"),
     "clean": (FEATURES, CLEAN, CLEANER, "metrics/clean.json", "data/clean_columns.csv"),
     "discover_categories": (CLEAN, "mappings", CATEGORIES, "metrics/discover_categories.json"),
     "train_vqvae": (
-        CLEAN, CLEANER, CATEGORIES, TOKENIZER, TOKENS, "metrics/train_vqvae.json", "plots/vqvae",
+        CLEAN, FURTHER, CLEANER, CATEGORIES, TOKENIZER, TOKENS, "metrics/train_vqvae.json",
+        "plots/vqvae",
     ),
     "train_noa": (TABLE, ROLLOUTS, TOKENIZER, AGENT, "metrics/train_noa.json", "plots/noa"),
 }  # fmt: skip

@@ -40,13 +40,16 @@ class Features:
         )
 
 
-def read(path: Path | str) -> Features:
-    """Read `data/features.h5`, both views.
+FURTHER = "further-features"  # kind of `data/further.h5`
+
+
+def read(path: Path | str, kind: str = "features") -> Features:
+    """Read `data/features.h5`, or `data/further.h5` of kind "further-features"; both views.
 
     Raises:
         Refusal: the file is missing, damaged, of another kind, or holds an undeclared NaN.
     """
-    with artifacts.reading(path, "features") as source:
+    with artifacts.reading(path, kind) as source:
         who = metadata.read(source)
         valid = torch.from_numpy(who.valid)
 

@@ -29,6 +29,11 @@ class _Rows:
         """The same set with some of its rows, in the order asked for."""
         return type(self)(**{n: v[_index(rows, v)] for n, v in self._tensors().items()})
 
+    def join(self, *others: Self) -> Self:
+        """The rows of this set, and then those of the others."""
+        parts = [each._tensors() for each in (self, *others)]
+        return type(self)(**{n: torch.cat([part[n] for part in parts]) for n in parts[0]})
+
     def _tensors(self) -> dict[str, Tensor]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 

@@ -109,11 +109,11 @@ def residual_kmeans(
 class ResidualBeam:
     """Residual k-means as the tokenizer starts: its axes, its beam search and its jitter.
 
-    The leading principal axes alone are coded, and each level is k-means of what the best sums of
-    the levels before leave over, along its own leading axes. Axes that no code can afford only add
-    noise to the choice: on the default set all of them cost 15 %; from a thousand operators on
-    they pay. What the tokenizer gains over this code it gains by learning, and by decoding all
-    categories together.
+    The leading principal axes alone are coded, or all, and each level is k-means of what the best
+    sums of the levels before leave over, along its own leading axes, or all. Axes that no code can
+    afford only add noise to the choice, but with enough operators they pay. What the tokenizer
+    gains over this code with its own axes it gains by learning, and by decoding all categories
+    together.
     """
 
     width: int  # partial sums kept, see `tokenizer.quantizer.search`

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Int
 
 from spinlock import artifacts, params
-from spinlock.cleaning import cleanset
+from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning.cleanset import CleanSet
+from spinlock.cleaning.sets import Cleaned
 from spinlock.noa import model as noa
 from spinlock.noa.model import Agent
 from spinlock.refusals import Refusal
@@ -36,6 +37,7 @@ class Sources:
     operators: Operators
     index: Index
     cleaned: CleanSet
+    further: Cleaned  # further draws of the training operators, aggregated
     tokenizer: Tokenizer
     agent: Agent
 
@@ -44,18 +46,22 @@ def read(paths: Sequence[Path]) -> Sources:
     """Read everything and check that it is of one run.
 
     Args:
-        paths: operator table, rollouts, features, cleaned features, categories, tokenizer, tokens
-            and agent.
+        paths: operator table, rollouts, features, those of further draws, cleaned features,
+            categories, tokenizer, tokens and agent.
 
     Raises:
         Refusal: a file is missing, damaged, or was made from another one than those given.
     """
-    operators, rollouts, features, clean, categories, tokenizer, tokens, agent = paths
+    operators, rollouts, features, further, clean, categories, tokenizer, tokens, agent = paths
+    more, learned = raw.read(further, raw.FURTHER), model.load(tokenizer)
+    learned.cleaner.check(more.names, str(further))
+    drawn = more.aggregated.take(more.metadata.rows("train"))
     sources = Sources(
         operators=table.read(operators),
         index=open_rollouts(rollouts),
         cleaned=cleanset.read(clean),
-        tokenizer=model.load(tokenizer),
+        further=learned.cleaner.apply(drawn, smooth=False),
+        tokenizer=learned,
         agent=noa.load(agent),
     )
     check(sources)

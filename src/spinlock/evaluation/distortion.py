@@ -23,7 +23,6 @@ Row = dict[str, object]
 
 def rows(
     vocabulary: Vocabulary,
-    train: Int[np.ndarray, " t"],
     judged: Int[np.ndarray, " n"],
     codebook_sizes: Sequence[int],
     fit: Fit,
@@ -33,18 +32,17 @@ def rows(
 
     The tokenizer and its rivals stand at the tokenizer's own bits. The classical codes stand at
     other codebook sizes K too, with as many levels for each category, and PCA with water-filled
-    bits at as many bits as they have. `residual_beam` at another K is a run of its own
-    (`benchmarks/rate_distortion.py` draws several runs together).
+    bits at as many bits as they have. `residual_beam`, of either width, at another K is a run of
+    its own (`benchmarks/runs.py` draws several runs together).
 
     Args:
         vocabulary: the tokenizer and its rivals.
-        train: operators to which the codes are fitted.
         judged: operators on which they are judged.
         codebook_sizes: K of the classical codes.
         fit: how k-means is run.
         how: resamples and the smallest group; a smaller one has no values.
     """
-    fitted, target = vocabulary.target.take(train), vocabulary.target.take(judged)
+    fitted, target = vocabulary.fitted, vocabulary.target.take(judged)
     own = codes.bits(vocabulary.sizes)
     sizes = sorted({size for levels in vocabulary.sizes for size in levels})
     size = sizes[0] if len(sizes) == 1 else ""

@@ -113,9 +113,7 @@ def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str,
         "tokens": usage.by_token(
             tokens[rows], tokens[train], lexicon.sources.tokenizer.token_names, vocabulary.sizes
         ),
-        "rate_distortion": distortion.rows(
-            vocabulary, train, rows, config.rate_codebook_sizes, fit, how
-        ),
+        "rate_distortion": distortion.rows(vocabulary, rows, config.rate_codebook_sizes, fit, how),
     }
 
 

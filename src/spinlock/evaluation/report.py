@@ -67,7 +67,9 @@ class Evaluation:
         fit = Fit(self.how.seed, "evaluate", self.config.num_init)
         cleaned, train = self.sources.cleaned, self.sources.cleaned.rows("train")
         spent = self._cost()
-        described = vocabulary.describe(self.sources.tokenizer, cleaned.aggregated, train, fit)
+        described = vocabulary.describe(
+            self.sources.tokenizer, cleaned.aggregated, train, fit, self.sources.further
+        )
         found = lexicon.findings(self._lexicon(described, dict(again)))
         emulated = emulation.join(list(emulations))
         metrics = {

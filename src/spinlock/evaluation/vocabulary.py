@@ -33,6 +33,7 @@ class Vocabulary:
     """Target, tokenizer and rivals on the N rows of the aggregated view."""
 
     target: Target
+    fitted: Target  # what the rivals are fitted to: the training operators, and further draws
     layout: Layout
     sizes: tuple[tuple[int, ...], ...]  # codes of each level, by category
     own: Spaces
@@ -48,15 +49,20 @@ class Vocabulary:
 
 
 def describe(
-    tokenizer: Tokenizer, cleaned: Cleaned, train: Int[np.ndarray, " t"], fit: Fit
+    tokenizer: Tokenizer,
+    cleaned: Cleaned,
+    train: Int[np.ndarray, " t"],
+    fit: Fit,
+    further: Cleaned | None = None,
 ) -> Vocabulary:
-    """Encode all rows, and fit every rival on the training rows alone.
+    """Encode all rows, and fit every rival on the training rows, those of further draws included.
 
     Args:
         tokenizer: the trained one.
         cleaned: aggregated view of all operators.
         train: positions of the valid training operators.
         fit: root seed and starts of the k-means.
+        further: aggregated view of further draws of training operators, if the tokenizer had any.
     """
     inputs = tokenizer.inputs(cleaned)
     target = make_target(inputs, tokenizer.layout)
@@ -70,7 +76,8 @@ def describe(
         }
     tokens = tokenizer.quantizer.flat(quantized.tokens).numpy()
     own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
-    fitted = target.take(train)
+    given = cleaned.take(train).join(*[further] if further else [])
+    fitted = make_target(tokenizer.inputs(given), tokenizer.layout)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
         for name, code in by_category(tokenizer.config, max(map(len, sizes))).items()
@@ -82,6 +89,7 @@ def describe(
     values["train_mean"] = train_mean(target, train)
     return Vocabulary(
         target=target,
+        fitted=fitted,
         layout=tokenizer.layout,
         sizes=sizes,
         own=own,

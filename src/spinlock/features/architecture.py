@@ -21,13 +21,10 @@ def architecture(
         Values, names `architecture.group.statistic` and units.
     """
     values, names, kinds = theta_features(operators)
-    sizes = [
-        [
-            math.log10(num_parameters(operators, theta)),
-            receptive_field(theta, operators.grid_size),
-        ]
-        for theta in operators.theta
-    ]
+    sizes = np.empty((len(operators), len(SIZES)))
+    for row, theta in enumerate(operators.theta):
+        sizes[row, 0] = math.log10(num_parameters(operators, theta))
+        sizes[row, 1] = receptive_field(theta, operators.grid_size)
     columns = (*(f"architecture.theta.{name}" for name in names), *SIZES)
     units = (*("1" for _ in kinds), *SIZES.values())
     return np.concatenate([values, sizes], axis=1).astype(np.float32), columns, units

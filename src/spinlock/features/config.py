@@ -13,6 +13,7 @@ from spinlock.params import STRICT
 class Config:
     """Section `extract` of params.yaml: which operators and groups of columns, in which order."""
 
+    further_draws: int = Field(ge=0)  # of u0 and noise of each training operator, for the tokenizer
     max_operators: int | None = Field(ge=1)  # only the first of the table; null: all
     summary_groups: tuple[str, ...] = Field(min_length=1)
     temporal_groups: tuple[str, ...] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""`data/features.h5`: the features of all operators, by family, with names, units and masks."""
+"""`data/features.h5`, `data/further.h5`: features by family, with names, units and masks."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +18,7 @@ from spinlock.sampling import table
 from spinlock.sampling.table import Operators
 
 KIND = "features"
+FURTHER = "further-features"  # of further draws of the training operators
 
 
 def aggregated(described: Described) -> dict[str, np.ndarray]:
@@ -32,19 +33,25 @@ def aggregated(described: Described) -> dict[str, np.ndarray]:
 
 
 def write(
-    path: Path, operators: Operators, described: Described, index: Index, config: Config
+    path: Path,
+    operators: Operators,
+    described: Described,
+    index: Index,
+    config: Config,
+    kind: str = KIND,
 ) -> None:
-    """Write `data/features.h5`.
+    """Write `data/features.h5` or `data/further.h5`.
 
     Args:
         path: where it will stand.
-        operators: the whole table, in the order of `described`.
+        operators: whose rows they are, in the order of `described`.
         described: one trajectory at a time.
         index: of the rollouts, for what made them.
         config: which groups.
+        kind: `KIND`, or `FURTHER`.
     """
     size = {"steps": index.steps, "realizations": index.realizations, "bound": index.bound}
-    with artifacts.writing(path, KIND, {"extract": asdict(config), **size}) as sink:
+    with artifacts.writing(path, kind, {"extract": asdict(config), **size}) as sink:
         for place, axes, values, columns, units in _tables(operators, described, config):
             sink.put(
                 f"features/{place}/features",

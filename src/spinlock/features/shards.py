@@ -1,7 +1,7 @@
 """Features of some consecutive operators: described from the stream, kept in the store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,10 @@ class Described:
     diverged: Bool[np.ndarray, "N R"]
     known: Bool[np.ndarray, "N"]  # whether its rollout was described: not beyond `max_operators`
 
+    def take(self, rows: slice) -> "Described":
+        """Some of the rows."""
+        return Described(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
     @property
     def valid(self) -> Bool[np.ndarray, "N"]:
         """Whether the rollout was described and no realization diverged."""
@@ -54,6 +58,7 @@ class Work:
     operators: Operators
     folder: Path  # of the rollouts
     config: Config
+    draw: int  # 0 is the data; see `engine.roll_out`
 
 
 def plan(operators: Operators, index: Index, config: Config, batch_size: int) -> list[Shard]:
@@ -71,10 +76,33 @@ def plan(operators: Operators, index: Index, config: Config, batch_size: int) ->
             if entry.first < end and first < entry.first + entry.count
         ]
         key = runtime.fingerprint("features", code, made_with, read, identities(piece))
-        work = Work(operators=piece, folder=index.folder, config=config)
+        work = Work(operators=piece, folder=index.folder, config=config, draw=0)
         name = f"operators {piece.ids[0]} … {piece.ids[-1]}"
         shards.append(Shard(key=key, work=work, name=name))
     return shards
+
+
+def plan_further(
+    operators: Operators, index: Index, config: Config, batch_size: int
+) -> tuple[list[Shard], Operators]:
+    """The same for further draws of the training operators, and which operator each row is.
+
+    All training operators with the first draw, then all with the second, and so on; of a partial
+    set those that are described.
+    """
+    code = runtime.code_fingerprint()
+    made_with = (index.steps, index.realizations, index.bound, index.precision, _groups(config))
+    train = operators.rows("train")
+    train = train[: np.searchsorted(train, config.max_operators or len(operators))]
+    shards = []
+    for draw in range(1, config.further_draws + 1):
+        for first in range(0, len(train), batch_size):
+            piece = operators.take(train[first : first + batch_size])
+            key = runtime.fingerprint("features", code, made_with, draw, identities(piece))
+            work = Work(operators=piece, folder=index.folder, config=config, draw=draw)
+            name = f"operators {piece.ids[0]} … {piece.ids[-1]}, draw {draw}"
+            shards.append(Shard(key=key, work=work, name=name))
+    return shards, operators.take(np.tile(train, config.further_draws))
 
 
 def _groups(config: Config) -> dict[str, tuple[str, ...]]:
@@ -86,8 +114,8 @@ def compute(work: Work, path: Path) -> None:
     index = open_rollouts(work.folder)
     needs_step = names.needs_step(work.config.summary_groups)
     parts = []
-    for row, rollout in enumerate(rollouts(work.operators, work.folder)):
-        step = last_step(work.operators, row, index) if needs_step else None
+    for row, rollout in enumerate(rollouts(work.operators, work.folder, draw=work.draw)):
+        step = last_step(work.operators, row, index, work.draw) if needs_step else None
         parts.append(describe(rollout, work.config, step))
     found = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     found["initial"] = extract.initial(torch.from_numpy(found["fields"])).numpy()

@@ -34,7 +34,7 @@ class FamilyConfig:
 
     summary_hidden: tuple[Size, ...]  # widths of the MLP over the SUMMARY columns
     summary_dim: Size
-    temporal_channels: Size  # of the 1-D ResNet over the TEMPORAL series
+    temporal_channels: Size  # of the 1-D ResNet along the TEMPORAL cells
     temporal_blocks: Size
     temporal_dim: Size
 
@@ -55,12 +55,14 @@ class Config:
     seed: Annotated[int, Field(ge=0)]  # another one makes another tokenizer of the same data
     group_embedding_dim: Size  # width of a category's latent
     group_hidden_dim: Size  # hidden width of its MLP over the SUMMARY and INITIAL columns
-    group_temporal_channels: Size  # channels of its 1-D ResNet over the TEMPORAL series
+    group_temporal_channels: Size  # channels of its 1-D ResNet along the TEMPORAL cells
     group_temporal_blocks: Size
     field_channels: tuple[Size, ...]  # of the periodic CNN over u0, one strided layer each
     field_dim: Size  # learned dimensions of u0
     decoder_hidden_dim: Size  # of the non-linear path that joins the categories of a block
-    temporal_bins: Size  # equal windows of time in the target of a TEMPORAL column
+    temporal_bins: (
+        Size  # equal windows of time, whose means of a TEMPORAL column are read and written
+    )
     quantizer: Literal["residual", "fsq"]  # learned codes, or a grid: sizes and levels alone count
     levels: Literal["uniform", "allocated"]  # the same for all categories, or by gain
     num_levels: Size  # residual levels, coarse to fine; if allocated, the mean over categories

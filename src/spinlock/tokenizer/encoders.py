@@ -42,7 +42,7 @@ def prepare(cleaned: Cleaned, layout: Layout) -> Inputs:
     bins, share = _windows(cleaned, layout)
     values = torch.cat([cleaned.initial, cleaned.summary], 1)
     seen = torch.cat([cleaned.initial_mask, cleaned.summary_mask], 1)
-    order = layout.window_order()
+    order = layout.window_order()  # of the shares, if they are one column, that one
     cells = torch.cat([torch.where(seen, values, 0.0), bins.flatten(1)], 1)
     exists = torch.cat([seen, share.flatten(1)], 1)
     return Inputs(
@@ -56,7 +56,8 @@ def prepare(cleaned: Cleaned, layout: Layout) -> Inputs:
 def _windows(cleaned: Cleaned, layout: Layout) -> tuple[Tensor, Tensor]:
     """Means of the series over windows of time [n, bins, D], and the shares that exist.
 
-    If all steps exist, as is the rule, one column of ones stands for all shares.
+    If all steps exist, as is the rule, one column of ones stands for all shares; the same to the
+    bit, without the copies.
     """
     mask, windows = cleaned.temporal_mask, (layout.temporal_bins, layout.window)
     if mask.numpy().all():

@@ -12,6 +12,7 @@ from spinlock import artifacts
 from spinlock.cleaning import metadata
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.cleaning.metadata import Metadata
+from spinlock.cleaning.sets import Cleaned
 from spinlock.refusals import Refusal
 from spinlock.tokenizer import scores
 from spinlock.tokenizer.examples import Examples, examples
@@ -29,18 +30,25 @@ class Tokens:
     metadata: Metadata
 
 
-def training_examples(model: Tokenizer, source: CleanSet) -> Examples:
-    """Both views of the valid training operators.
+def training_examples(model: Tokenizer, source: CleanSet, *further: CleanSet) -> Examples:
+    """Both views of the valid training operators, and of further draws of them as operators.
 
     Raises:
         Refusal: there is no such operator.
     """
-    rows = source.rows("train")
-    if not len(rows):
+    if not len(source.rows("train")):
         raise Refusal("train_vqvae: no valid training operator")
-    singles = range(source.realizations if model.config.single_view_weight else 0)
-    views = [source.aggregated, *(source.single(realization) for realization in singles)]
-    return examples(model, [view.take(rows) for view in views], model.config.single_view_weight)
+    weight = model.config.single_view_weight
+    several = [_training_views(each, singles=bool(weight)) for each in (source, *further)]
+    views = [first.join(*others) for first, *others in zip(*several, strict=True)]
+    return examples(model, views, weight)
+
+
+def _training_views(source: CleanSet, *, singles: bool) -> list[Cleaned]:
+    """The aggregated view of the valid training operators, and their single views."""
+    drawn = range(source.realizations if singles else 0)
+    views = [source.aggregated, *(source.single(realization) for realization in drawn)]
+    return [view.take(source.rows("train")) for view in views]
 
 
 def validation_examples(model: Tokenizer, source: CleanSet) -> Examples:

@@ -1,4 +1,4 @@
-"""Checks of `data/features.h5`."""
+"""Checks of `data/features.h5` and `data/further.h5`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from spinlock.cleaning.raw import Features
 from spinlock.cleaning.sets import FAMILIES
 from spinlock.features import extract, files
 from spinlock.features.config import Config
+from spinlock.rollout.engine import initial_condition
 from spinlock.rollout.index import open_rollouts
+from spinlock.sampling import table
 from spinlock.validation import splits
 from spinlock.validation.finding import beside
 
@@ -27,6 +29,7 @@ class Raw:
     """Features, and where the file is."""
 
     path: Path
+    kind: str  # of the file
     features: Features
     config: Config  # section `extract` of what made it
 
@@ -36,15 +39,15 @@ class Raw:
         return self.features.metadata
 
 
-def read(path: Path) -> Raw:
+def read(path: Path, kind: str = files.KIND) -> Raw:
     """Read features and the parameters that made them.
 
     Raises:
         Refusal: it cannot be read, or its parameters cannot be right.
     """
-    with artifacts.reading(path, files.KIND) as source:
+    with artifacts.reading(path, kind) as source:
         config = params.parse("extract", source.provenance, Config, path)
-    return Raw(path=path, features=raw.read(path), config=config)
+    return Raw(path=path, kind=kind, features=raw.read(path, kind), config=config)
 
 
 def columns(found: Raw) -> Iterator[str]:
@@ -58,7 +61,7 @@ def columns(found: Raw) -> Iterator[str]:
 
 def masks(found: Raw) -> Iterator[str]:
     """A mask is True exactly where a value is."""
-    with artifacts.reading(found.path, files.KIND) as source:
+    with artifacts.reading(found.path, found.kind) as source:
         for name in source.names():
             if name.endswith("/features"):
                 axes = source.layout(name)[1]
@@ -82,7 +85,7 @@ def aggregates(found: Raw) -> Iterator[str]:
 
 def validity(found: Raw) -> Iterator[str]:
     """An operator that diverged has no SUMMARY and no TEMPORAL, and every other one has."""
-    with artifacts.reading(found.path, files.KIND) as source:
+    with artifacts.reading(found.path, found.kind) as source:
         name = "features/summary/per_trajectory/features"
         exists = np.any(source.mask(name, "N R D"), axis=(1, 2))
     valid = found.metadata.valid
@@ -116,12 +119,39 @@ def same_fields(found: Raw) -> Iterator[str]:
         yield f"operator {row} has another field"
 
 
-CHECKS: dict[str, Callable[[Raw], Iterable[str]]] = {
+def other_fields(found: Raw) -> Iterator[str]:
+    """The fields are further draws of the operators in the table beside them.
+
+    Raises:
+        Absent: there is no table.
+    """
+    operators = table.read(beside(found.path, "data", "operators.h5"))
+    train, draws = operators.ids[operators.rows("train")], found.config.further_draws
+    ids = found.metadata.operator_id
+    if not np.isin(ids, train).all():
+        yield f"operator {ids[~np.isin(ids, train)][0]} is not one to train on"
+        return
+    if len(ids) != draws * len(np.unique(ids)):
+        yield f"{len(ids)} rows of {len(np.unique(ids))} operators, expected {draws} of each"
+        return
+    for row, operator in enumerate(ids.tolist()):
+        draw = 1 + row * draws // len(ids)
+        place = int(np.flatnonzero(operators.ids == operator)[0])
+        u0 = initial_condition(operators, place, draw)
+        if not torch.equal(found.features.aggregated.fields[row], u0):
+            yield f"row {row} is not draw {draw} of operator {operator}"
+
+
+SHARED: dict[str, Callable[[Raw], Iterable[str]]] = {
     "columns are those of the groups in its parameters": columns,
     "masks say exactly where values are": masks,
     "the aggregated view is that of the trajectories": aggregates,
     "operators that diverged have no features, all others have": validity,
     "INITIAL features are those of the fields": first_fields,
+}
+CHECKS = {
+    **SHARED,
     "fields are the initial conditions of the rollouts": same_fields,
     **splits.METADATA,
 }
+FURTHER = {**SHARED, "rows are further draws of the training operators": other_fields}

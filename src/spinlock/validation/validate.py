@@ -1,10 +1,12 @@
 """All checks of any artefact, by what it is."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spinlock import artifacts
+from spinlock.features import files
 from spinlock.refusals import Refusal
 from spinlock.rollout.index import open_rollouts
 from spinlock.validation import (
@@ -28,6 +30,7 @@ LOCKED = "its bytes are those that dvc.lock lists"
 HDF5: dict[str, Kind] = {
     "operators": (operators.read, operators.CHECKS),
     "features": (features.read, features.CHECKS),
+    files.FURTHER: (partial(features.read, kind=files.FURTHER), features.FURTHER),
     "clean": (clean.read, clean.CHECKS),
     "cleaner": (clean.report.read, clean.CLEANER),
     "tokens": (models.read_tokens, models.TOKENS),
