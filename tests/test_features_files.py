@@ -20,6 +20,7 @@ from spinlock.rollout.index import open_rollouts
 from spinlock.rollout.last_step import last_step
 from spinlock.rollout.stream import rollouts
 from spinlock.sampling import table
+from spinlock.validation.validate import validate
 
 CONFIG = Config(
     further_draws=0,
@@ -181,6 +182,7 @@ def test_without_further_draws_the_file_has_no_rows(operators, made, tmp_path):
     found = raw.read(path, raw.FURTHER)
     assert len(found.aggregated) == len(found.metadata.rows("train")) == 0
     assert found.names["summary"] == names.aggregated(names.names("summary", CONFIG.summary_groups))
+    assert not [check for check in validate(path) if check.problems]
     with pytest.raises(Refusal, match="further-features"):
         raw.read(path)
 

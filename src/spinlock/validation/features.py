@@ -95,8 +95,10 @@ def validity(found: Raw) -> Iterator[str]:
 
 def first_fields(found: Raw) -> Iterator[str]:
     """INITIAL features of the first operators are those of their fields."""
-    ours = found.features.aggregated.initial[:FEW]
-    expected = extract.initial(found.features.aggregated.fields[:FEW])
+    few = found.features.aggregated.take(slice(FEW))
+    if not len(few):
+        return
+    ours, expected = few.initial, extract.initial(few.fields)
     wrong = ~torch.isclose(ours, expected, rtol=LAST_BITS, atol=LAST_BITS, equal_nan=True)
     known = wrong & ours.isfinite()  # an invalid operator's are masked when they are read
     for row, column in known.nonzero().tolist():
