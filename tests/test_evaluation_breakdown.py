@@ -53,7 +53,7 @@ def test_rivals_are_fitted_to_further_draws_too(cleaned, described):
     np.testing.assert_array_equal(found.fitted.values[: len(train)], described.fitted.values)
     assert len(found.target.values) == len(described.target.values)
     np.testing.assert_array_equal(found.values["tokenizer"], described.values["tokenizer"])
-    for rival in ("product", "residual_beam", "residual_beam_wide", "pca_waterfill"):
+    for rival in ("untrained", "product", "residual_beam", "residual_beam_wide", "pca_waterfill"):
         assert not np.array_equal(found.values[rival], described.values[rival]), rival
 
 

@@ -112,7 +112,7 @@ def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 3))
     y = x @ rng.standard_normal((3, 4)) + 5
-    np.testing.assert_allclose(vocabulary.ridge(x, y, np.arange(150)), y, atol=0.02)
+    np.testing.assert_allclose(vocabulary.ridge(x[:150], y[:150], x), y, atol=0.02)
     order = tokenizer.shuffle(50, 1)
     assert sorted(order) == list(range(50))
     assert (order != np.arange(50)).all()

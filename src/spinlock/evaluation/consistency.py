@@ -55,9 +55,11 @@ def read(paths: Sequence[Path]) -> Sources:
     operators, rollouts, features, further, clean, categories, tokenizer, tokens, agent = paths
     more, learned = raw.read(further, raw.FURTHER), model.load(tokenizer)
     learned.cleaner.check(more.names, str(further))
+    known = table.read(operators)
+    check_further(more.metadata.operator_id, known, further)
     drawn = more.aggregated.take(more.metadata.rows("train"))
     sources = Sources(
-        operators=table.read(operators),
+        operators=known,
         index=open_rollouts(rollouts),
         cleaned=cleanset.read(clean),
         further=learned.cleaner.apply(drawn, smooth=False),
@@ -80,6 +82,13 @@ def _mapping(path: Path) -> dict[str, list[str]]:
     if not isinstance(tree, dict):
         raise Refusal(f"{path}: expected categories, found {type(tree).__name__}")
     return params.parse("categories", tree, dict[str, list[str]], path)
+
+
+def check_further(ids: Int[np.ndarray, " n"], operators: Operators, path: Path) -> None:
+    """Refuse further draws of operators that are not there to train on."""
+    other = ids[~np.isin(ids, operators.ids[operators.rows("train")])]
+    if len(other):
+        raise Refusal(f"{path}: operator {other[0]} is no training operator of the table; {HINT}")
 
 
 def check(sources: Sources) -> None:

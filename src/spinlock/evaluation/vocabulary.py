@@ -76,14 +76,14 @@ def describe(
         }
     tokens = tokenizer.quantizer.flat(quantized.tokens).numpy()
     own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
-    given = cleaned.take(train).join(*[further] if further else [])
-    fitted = make_target(tokenizer.inputs(given), tokenizer.layout)
+    more = [further] if further else []
+    fitted = make_target(tokenizer.inputs(cleaned.take(train).join(*more)), tokenizer.layout)
     rivals = {
         name: codes.by_category(code, fitted, target, sizes, fit.named(name))
         for name, code in by_category(tokenizer.config, max(map(len, sizes))).items()
     }
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
-    untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"))
+    untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"), *more)
     values |= {name: coded.values for name, coded in rivals.items()}
     values |= {"pca_waterfill": water.values, "untrained": guess.values}
     values["train_mean"] = train_mean(target, train)
@@ -135,13 +135,17 @@ def train_mean(target: Target, train: Int[np.ndarray, " t"]) -> Float[np.ndarray
 
 
 def without_training(
-    tokenizer: Tokenizer, inputs: Inputs, train: Int[np.ndarray, " t"], fit: Fit
+    tokenizer: Tokenizer,
+    inputs: Inputs,
+    train: Int[np.ndarray, " t"],
+    fit: Fit,
+    *further: Cleaned,
 ) -> tuple[Spaces, Coded]:
     """The same encoder with random weights that were never fitted to anything.
 
     Its latents are quantized by residual k-means with as many codes in as many levels, fitted on
-    the training rows, and decoded by a ridge regression per category fitted there too: what
-    training the encoder adds is the difference to this.
+    the training rows and further draws, and decoded by a ridge regression per category fitted
+    there too: what training the encoder adds is the difference to this.
     """
     random = Tokenizer(
         tokenizer.cleaner,
@@ -152,32 +156,39 @@ def without_training(
         tokenizer.num_steps,
     )
     initialization.draw(random, fit.seed)
+    others = [tokenizer.inputs(each) for each in further]
     with torch.no_grad():
-        latents = random.encoder(inputs)
+        latents, *more = [random.encoder(each) for each in (inputs, *others)]
     target, layout = make_target(inputs, tokenizer.layout), tokenizer.layout
+    taught = [target.take(train).values, *(_double(each.cells) for each in others)]
     quantized, tokens = torch.empty_like(latents), []
     values = np.zeros_like(target.values)
     for group in range(len(tokenizer.categories)):
         points, cells = _double(latents[:, group]), target.category == group
-        sizes = tokenizer.sizes[group]
-        coded = codes.residual_kmeans(points[train], points, sizes, fit.named(group))
-        values[:, cells] = ridge(coded.values, target.values[:, cells], train)
-        quantized[:, group] = torch.from_numpy(coded.values)
-        tokens.append(coded.tokens)
+        fitted = np.concatenate([points[train], *(_double(each[:, group]) for each in more)])
+        sizes, rows = tokenizer.sizes[group], np.concatenate([points, fitted])
+        coded = codes.residual_kmeans(fitted, rows, sizes, fit.named(group))
+        found, learned = np.split(coded.values, [len(points)])
+        wanted = np.concatenate([each[:, cells] for each in taught])
+        values[:, cells] = ridge(learned, wanted, found)
+        quantized[:, group] = torch.from_numpy(found)
+        tokens.append(coded.tokens[: len(points)])
     together = np.concatenate(tokens, axis=1)
     return _spaces(latents, quantized, together, layout), Coded(values, together)
 
 
 def ridge(
-    inputs: Float[np.ndarray, "N d"], outputs: Float[np.ndarray, "N m"], train: np.ndarray
+    inputs: Float[np.ndarray, "t d"],
+    outputs: Float[np.ndarray, "t m"],
+    asked: Float[np.ndarray, "N d"],
 ) -> Float[np.ndarray, "N m"]:
-    """Predictions for all rows of an affine map fitted on the training rows."""
-    mean, offset = inputs[train].mean(0), outputs[train].mean(0)
-    x, y = inputs[train] - mean, outputs[train] - offset
+    """Predictions for some rows of an affine map fitted on others."""
+    mean, offset = inputs.mean(0), outputs.mean(0)
+    x, y = inputs - mean, outputs - offset
     gram = x.T @ x
     penalty = RIDGE * max(np.trace(gram) / len(gram), np.finfo(np.float64).tiny)
     weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
-    return (inputs - mean) @ weights + offset
+    return (asked - mean) @ weights + offset
 
 
 def _spaces(
