@@ -167,10 +167,8 @@ def times(profile: Profile, parts: Parts) -> Iterator[str]:
     building = count * parts.setup
     missing = count * steps - stored(profile)
     replaying = missing * parts.step + (building if missing else 0.0)
-    share = profile["sample"].split.train / profile["sample"].split.cycle
-    again = count * share * profile["extract"].further_draws
     describing = realizations * steps * parts.field + EVALUATIONS * parts.step
-    drawing = again * (2 * parts.setup + steps * parts.step + describing)
+    drawing = further(profile) * (2 * parts.setup + steps * parts.step + describing)
     windows = agent.batch_size * sum(phase.horizon * phase.updates for phase in agent.curriculum)
     yield f"#   time, generate: {hours(building + count * steps * parts.step)}"
     yield f"#   time, extract: {hours(replaying + building + count * describing + drawing)}"
@@ -178,9 +176,20 @@ def times(profile: Profile, parts: Parts) -> Iterator[str]:
     if replaying:
         yield f"#   time, replay before train-noa: {hours(replaying)}"
     if agent.extra_operators:
-        one = agent.extra_realizations / realizations
-        beyond = agent.extra_operators * (parts.setup + agent.extra_steps * one * parts.step)
+        share = agent.extra_realizations / realizations
+        beyond = agent.extra_operators * (parts.setup + agent.extra_steps * share * parts.step)
         yield f"#   time, replay of the extra operators: {hours(beyond)}"
+
+
+def trained(profile: Profile) -> float:
+    """Operators to train on, those in held-out groups counted too."""
+    sample = profile["sample"]
+    return sample.num_operators * sample.split.train / sample.split.cycle
+
+
+def further(profile: Profile) -> float:
+    """Further draws of them, each replayed and described by `extract`."""
+    return trained(profile) * profile["extract"].further_draws
 
 
 def stored(profile: Profile) -> int:
@@ -220,8 +229,7 @@ def disk(profile: Profile, parts: Parts) -> Iterator[str]:
     none = count * parts.start
     everything = none + count * parts.rollout
     here = none + stored(profile) * parts.rollout / steps
-    share = profile["sample"].split.train / profile["sample"].split.cycle
-    rows = count * (1 + share * profile["extract"].further_draws)
+    rows = count + further(profile)
     described = rows * (parts.start + sum(feature_values(profile)) * (FLOAT + 1))  # 1: the mask
     yield (
         f"#   disk, rollouts: {gb(everything)} with store: all, {gb(none)} with "
@@ -243,8 +251,7 @@ def memory(profile: Profile, parts: Parts) -> Iterator[str]:
     sample, generate, agent = (profile[name] for name in ("sample", "generate", "train_noa"))
     shard = 2 * generate.shard_size * parts.rollout  # a list of rollouts, and their stack
     described = 2 * sample.num_operators * feature_values(profile)[0] * FLOAT  # parts, joined
-    train = sample.num_operators * sample.split.train / sample.split.cycle
-    held = train * generate.realizations * (generate.steps + 1) * parts.start
+    held = trained(profile) * generate.realizations * (generate.steps + 1) * parts.start
     longest = max(phase.horizon for phase in agent.curriculum)
     graph = agent.batch_size * min(agent.gradient_steps, longest) * parts.graph
     yield (

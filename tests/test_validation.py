@@ -139,6 +139,20 @@ METADATA = [
     ("a held-out operator is in no split", dataset("metadata/split", out_of_group)),
     ("operators, splits and labels are those of the table", dataset("metadata/ic_types", another)),
 ]
+DRAWN = "rows are further draws of the training operators"
+FEATURES = [
+    ("columns are those of the groups in its parameters", columns(AGGREGATED, unknown)),
+    (
+        "masks say exactly where values are",
+        dataset("features/temporal/mask", put((0, 0), False)),
+    ),
+    ("the aggregated view is that of the trajectories", dataset(AGGREGATED, scale(1.01))),
+    (
+        "operators that diverged have no features, all others have",
+        dataset("metadata/valid", put(3, False)),
+    ),
+    ("INITIAL features are those of the fields", dataset(INITIAL, scale(1.01))),
+]
 DAMAGE = {
     case.TABLE: [
         (LOCKED, dataset("parameters/unit", scale(0.5))),
@@ -190,19 +204,16 @@ DAMAGE = {
         (READABLE, lambda folder: (folder / "index.json").write_text("{}")),
     ],
     case.FEATURES: [
-        ("columns are those of the groups in its parameters", columns(AGGREGATED, unknown)),
-        (
-            "masks say exactly where values are",
-            dataset("features/temporal/mask", put((0, 0), False)),
-        ),
-        ("the aggregated view is that of the trajectories", dataset(AGGREGATED, scale(1.01))),
-        (
-            "operators that diverged have no features, all others have",
-            dataset("metadata/valid", put(3, False)),
-        ),
-        ("INITIAL features are those of the fields", dataset(INITIAL, scale(1.01))),
+        *FEATURES,
         ("fields are the initial conditions of the rollouts", dataset("inputs/fields", scale(2))),
         *METADATA,
+    ],
+    case.FURTHER: [
+        *FEATURES,
+        (DRAWN, dataset("inputs/fields", scale(2))),
+        (DRAWN, dataset("inputs/fields", lambda values: values.__setitem__(0, values[1]))),
+        (DRAWN, dataset("metadata/operator_id", put(0, 47))),
+        (DRAWN, dataset("metadata/operator_id", lambda ids: ids.__setitem__(..., ids[::-1]))),
     ],
     case.CLEAN: [
         (
@@ -308,6 +319,7 @@ def test_every_check_is_seen_to_fail():
         case.TABLE: operators.CHECKS | bytes_of.HDF5,
         case.ROLLOUTS: rollouts.CHECKS,
         case.FEATURES: features.CHECKS,
+        case.FURTHER: features.FURTHER,
         case.CLEAN: clean.CHECKS,
         case.CLEANER: clean.CLEANER,
         case.CATEGORIES: models.CATEGORIES,

@@ -128,20 +128,17 @@ def other_fields(found: Raw) -> Iterator[str]:
         Absent: there is no table.
     """
     operators = table.read(beside(found.path, "data", "operators.h5"))
-    train, draws = operators.ids[operators.rows("train")], found.config.further_draws
-    ids = found.metadata.operator_id
-    if not np.isin(ids, train).all():
-        yield f"operator {ids[~np.isin(ids, train)][0]} is not one to train on"
+    train, config = operators.rows("train"), found.config
+    train = train[: np.searchsorted(train, config.max_operators or len(operators))]
+    rows = np.tile(train, config.further_draws)
+    if not np.array_equal(found.metadata.operator_id, operators.ids[rows]):
+        yield f"expected {len(train)} training operators in order, {config.further_draws} times"
         return
-    if len(ids) != draws * len(np.unique(ids)):
-        yield f"{len(ids)} rows of {len(np.unique(ids))} operators, expected {draws} of each"
-        return
-    for row, operator in enumerate(ids.tolist()):
-        draw = 1 + row * draws // len(ids)
-        place = int(np.flatnonzero(operators.ids == operator)[0])
+    for row, place in enumerate(rows.tolist()):
+        draw = 1 + row // len(train)
         u0 = initial_condition(operators, place, draw)
         if not torch.equal(found.features.aggregated.fields[row], u0):
-            yield f"row {row} is not draw {draw} of operator {operator}"
+            yield f"row {row} is not draw {draw} of operator {operators.ids[place]}"
 
 
 SHARED: dict[str, Callable[[Raw], Iterable[str]]] = {
