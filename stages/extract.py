@@ -25,7 +25,7 @@ def main(operators_path: Path, rollouts: Path, features: Path, further: Path, me
         files.write(features, operators, described, index, config)
         drawn = shards.read(paths[len(plan) :], again) if more else described.take(slice(0))
         files.write(further, again, drawn, index, config, files.FURTHER)
-        found = report.metrics(operators, described, config)
+        found = report.metrics(operators, described, drawn, config)
         artifacts.write_metrics(metrics, found)
     return f"extract: {len(operators)} operators, {described.valid.sum()} valid -> {features}"
 

@@ -123,7 +123,7 @@ def test_one_step_and_one_realization_have_what_needs_no_more(operators, tmp_pat
     index = roll(operators, tmp_path, steps=1, realizations=1)
     _, described = describe(operators, index, tmp_path)
     files.write(tmp_path / "features.h5", operators, described, index, CONFIG)
-    found = report.metrics(operators, described, CONFIG)
+    found = report.metrics(operators, described, described.take(slice(0)), CONFIG)
     whole = files.aggregated(described)
     valid = described.valid
     assert valid.any()
@@ -259,9 +259,14 @@ def test_one_call_describes_a_rollout_as_the_file_does(operators, made):
 
 def test_metrics_count_what_is_missing_and_never_find_an_infinite_value(operators, made):
     _, _, described = made
-    found = report.metrics(operators, described, CONFIG)
+    diverged = described.diverged[[0, 1, 2]]
+    diverged[:, 0] = [False, True, True]
+    drawn = replace(described.take(slice(3)), diverged=diverged)
+    found = report.metrics(operators, described, drawn, CONFIG)
     assert found["extract/num_operators"] == len(operators)
     assert found["extract/num_valid"] == int(described.valid.sum())
+    assert found["extract/num_further"] == 3
+    assert found["extract/num_further_valid"] == int((~diverged.any(1)).sum()) < 3
     for family, count in (("initial", 14), ("summary", 3 * SUMMARY), ("temporal", TEMPORAL)):
         assert found[f"extract/{family}_columns"] == count
         assert found[f"extract/{family}_nonfinite"] == 0

@@ -125,6 +125,27 @@ def test_another_seed_draws_other_weights_jitter_and_allocation_from_the_same_ro
     )
 
 
+def test_without_widths_the_encoder_is_affine(made):
+    none = {"group_hidden_dim": 0, "group_temporal_channels": 0, "group_temporal_blocks": 0}
+    model = cases.build(*made, **none)
+    inner = [name for name, _ in model.encoder.named_parameters()]
+    assert {name.split(".")[0] for name in inner} == {"affine", "field"}
+    cleaned = made[1].aggregated
+    one, two, three = (model.inputs(cleaned.take(range(at, at + 9))) for at in (0, 20, 40))
+    known = model.encoder.dimensions(one.fields)
+    mixed = replace(one, cells=one.cells + 2 * (two.cells - three.cells))
+    read = [model.encoder(replace(x, exists=one.exists), known) for x in (mixed, one, two, three)]
+    torch.testing.assert_close(read[0], read[1] + 2 * (read[2] - read[3]))
+    assert not same(train(made, **none), train(made, group_hidden_dim=0))
+
+
+@pytest.mark.parametrize("widths", [(0, 1), (4, 0)])
+def test_a_network_along_time_has_both_sizes_or_neither(widths):
+    channels, blocks = widths
+    with pytest.raises(ValueError, match="group_temporal_blocks: allowed 0 if and only if"):
+        replace(cases.CONFIG, group_temporal_channels=channels, group_temporal_blocks=blocks)
+
+
 def test_sizes_by_level_as_in_the_earlier_work(made):
     sizes = {"group_embedding_dim": 32, "num_levels": 3}
     model = cases.started(*made, **sizes, latent_dim=(32, 16, 8), codebook_size=(128, 256, 512))

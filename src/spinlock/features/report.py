@@ -10,23 +10,32 @@ from spinlock.sampling.table import Operators
 
 
 def metrics(
-    operators: Operators, described: Described, config: Config
+    operators: Operators, described: Described, drawn: Described, config: Config
 ) -> dict[str, float | int | None]:
     """Flat metrics of the aggregated view.
 
     * `extract/num_operators`, `extract/num_valid`: operators; those that were described and no
-      realization of which diverged.
+      realization of which diverged. `extract/num_further`, `extract/num_further_valid`: the same
+      of further draws. Bad case: few are valid.
     * `extract/<family>_columns`; `extract/<family>_masked`: values of valid operators that do not
       exist; `extract/<family>_nonfinite`: infinite ones, which must not be.
     * `extract/masked/<column>`: those that do not exist by column, where there are any.
     * `extract/<family>_constant`: columns with one value on the valid training operators.
     * `extract/<family>_effective_rank`: of the others on the same operators, see `effective_rank`.
+
+    Args:
+        operators: the table.
+        described: its operators.
+        drawn: further draws; their values are in none but their own two metrics.
+        config: section `extract`.
     """
     valid = described.valid
     train = valid & (np.array(operators.split) == "train")
     found: dict[str, float | int | None] = {
         "extract/num_operators": len(operators),
         "extract/num_valid": int(valid.sum()),
+        "extract/num_further": len(drawn.known),
+        "extract/num_further_valid": int(drawn.valid.sum()),
     }
     for family, values in files.aggregated(described).items():
         rows = values[train].reshape(-1, values.shape[-1])

@@ -63,23 +63,8 @@ class Work:
 
 def plan(operators: Operators, index: Index, config: Config, batch_size: int) -> list[Shard]:
     """Cut what is wanted into pieces of `batch_size`; each has a hash of all it depends on."""
-    code = runtime.code_fingerprint()
-    shards = []
-    wanted = len(operators) if config.max_operators is None else config.max_operators
-    made_with = (index.steps, index.realizations, index.bound, _groups(config))
-    for first in range(0, min(wanted, len(operators)), batch_size):
-        piece = operators.take(slice(first, min(first + batch_size, wanted)))
-        end = first + len(piece)
-        read = [
-            entry.sha256
-            for entry in index.contents.shards
-            if entry.first < end and first < entry.first + entry.count
-        ]
-        key = runtime.fingerprint("features", code, made_with, read, identities(piece))
-        work = Work(operators=piece, folder=index.folder, config=config, draw=0)
-        name = f"operators {piece.ids[0]} … {piece.ids[-1]}"
-        shards.append(Shard(key=key, work=work, name=name))
-    return shards
+    wanted = operators.take(slice(config.max_operators))
+    return _cut(wanted, index, config, batch_size, draw=0)
 
 
 def plan_further(
@@ -90,19 +75,37 @@ def plan_further(
     All training operators with the first draw, then all with the second, and so on; of a partial
     set those that are described.
     """
-    code = runtime.code_fingerprint()
-    made_with = (index.steps, index.realizations, index.bound, index.precision, _groups(config))
-    train = operators.rows("train")
-    train = train[: np.searchsorted(train, config.max_operators or len(operators))]
-    shards = []
-    for draw in range(1, config.further_draws + 1):
-        for first in range(0, len(train), batch_size):
-            piece = operators.take(train[first : first + batch_size])
-            key = runtime.fingerprint("features", code, made_with, draw, identities(piece))
-            work = Work(operators=piece, folder=index.folder, config=config, draw=draw)
-            name = f"operators {piece.ids[0]} … {piece.ids[-1]}, draw {draw}"
-            shards.append(Shard(key=key, work=work, name=name))
-    return shards, operators.take(np.tile(train, config.further_draws))
+    described = operators.take(slice(config.max_operators))
+    train = described.take(described.rows("train"))
+    draws = range(1, config.further_draws + 1)
+    shards = [shard for draw in draws for shard in _cut(train, index, config, batch_size, draw)]
+    return shards, train.take(np.tile(np.arange(len(train)), len(draws)))
+
+
+def _cut(
+    operators: Operators, index: Index, config: Config, batch_size: int, draw: int
+) -> list[Shard]:
+    """Pieces of one draw; the first reads the stored rollouts, any other replays its own."""
+    code, shards = runtime.code_fingerprint(), []
+    settings = (index.steps, index.realizations, index.bound, index.precision)
+    for first in range(0, len(operators), batch_size):
+        piece = operators.take(slice(first, first + batch_size))
+        stored = [] if draw else _stored(index, first, len(piece))
+        made_with = settings, _groups(config), draw, stored
+        key = runtime.fingerprint("features", code, made_with, identities(piece))
+        work = Work(operators=piece, folder=index.folder, config=config, draw=draw)
+        name = f"operators {piece.ids[0]} … {piece.ids[-1]}" + (f", draw {draw}" if draw else "")
+        shards.append(Shard(key=key, work=work, name=name))
+    return shards
+
+
+def _stored(index: Index, first: int, count: int) -> list[str]:
+    """Hashes of the rollout files that hold some consecutive operators of the table."""
+    return [
+        entry.sha256
+        for entry in index.contents.shards
+        if entry.first < first + count and first < entry.first + entry.count
+    ]
 
 
 def _groups(config: Config) -> dict[str, tuple[str, ...]]:

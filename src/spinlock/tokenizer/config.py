@@ -9,6 +9,7 @@ from spinlock import randomness
 from spinlock.params import STRICT
 
 Size = Annotated[int, Field(ge=1)]
+SizeOrNone = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -54,9 +55,9 @@ class Config:
 
     seed: Annotated[int, Field(ge=0)]  # another one makes another tokenizer of the same data
     group_embedding_dim: Size  # width of a category's latent
-    group_hidden_dim: Size  # hidden width of its MLP over the SUMMARY and INITIAL columns
-    group_temporal_channels: Size  # channels of its 1-D ResNet along the TEMPORAL cells
-    group_temporal_blocks: Size
+    group_hidden_dim: SizeOrNone  # of its MLP over the SUMMARY and INITIAL columns; 0 = no MLP
+    group_temporal_channels: SizeOrNone  # of its 1-D ResNet along the TEMPORAL cells; 0 = none
+    group_temporal_blocks: SizeOrNone  # of that network; 0 if there is none
     field_channels: tuple[Size, ...]  # of the periodic CNN over u0, one strided layer each
     field_dim: Size  # learned dimensions of u0
     decoder_hidden_dim: Size  # of the non-linear path that joins the categories of a block
@@ -94,6 +95,11 @@ class Config:
                 )
             if isinstance(value, tuple) and self.levels == "allocated":
                 raise ValueError(f"{name}: allowed one number if levels are allocated, got {value}")
+        if bool(self.group_temporal_channels) != bool(self.group_temporal_blocks):
+            raise ValueError(
+                "group_temporal_blocks: allowed 0 if and only if group_temporal_channels is 0, "
+                f"got {self.group_temporal_blocks} with {self.group_temporal_channels}"
+            )
         if max(self.dims(self.num_levels)) > self.group_embedding_dim:
             raise ValueError(
                 f"latent_dim: allowed at most group_embedding_dim = {self.group_embedding_dim}, "

@@ -84,8 +84,9 @@ class CategoryEncoder(nn.Module):
     """Latents of all categories: an affine path plus a small non-linear correction.
 
     The affine path reads a category's cells and the masks of its INITIAL and SUMMARY columns; the
-    correction is an MLP over these columns and masks plus a 1-D ResNet along its TEMPORAL cells. A
-    category with an INITIAL column also reads the learned dimensions of the field; no other does.
+    correction is an MLP over these columns and masks plus a 1-D ResNet along its TEMPORAL cells,
+    each if it has a width. A category with an INITIAL column also reads the learned dimensions of
+    the field; no other does.
     """
 
     def __init__(self, layout: Layout, channels: int, config: Config) -> None:
@@ -93,8 +94,9 @@ class CategoryEncoder(nn.Module):
         self.layout = layout
         width, hidden = config.group_embedding_dim, config.group_hidden_dim
         self.extra = [config.field_dim if c.initial else 0 for c in layout.categories]
-        self.static = [i for i, size in enumerate(layout.static_sizes) if size]
-        self.dynamic = [i for i, c in enumerate(layout.categories) if c.temporal]
+        channels_in_time = config.group_temporal_channels
+        self.static = [i for i, size in enumerate(layout.static_sizes) if size and hidden]
+        self.dynamic = [i for i, c in enumerate(layout.categories) if c.temporal and channels_in_time]
         parts = zip(self.extra, layout.static_sizes, layout.sizes, strict=True)
         self.affine = RaggedLinear([e + masks + cells for e, masks, cells in parts], width)
         if any(self.extra):
@@ -106,7 +108,7 @@ class CategoryEncoder(nn.Module):
             self.series = SeriesNet(
                 [len(layout.categories[i].temporal) for i in self.dynamic],
                 layout.temporal_bins,
-                config.group_temporal_channels,
+                channels_in_time,
                 config.group_temporal_blocks,
                 width,
             )

@@ -34,10 +34,18 @@ def training_examples(model: Tokenizer, source: CleanSet, *further: CleanSet) ->
     """Both views of the valid training operators, and of further draws of them as operators.
 
     Raises:
-        Refusal: there is no such operator.
+        Refusal: there is no such operator, or a draw is of one that is not there to train on.
     """
     if not len(source.rows("train")):
         raise Refusal("train_vqvae: no valid training operator")
+    known = source.metadata.operator_id[source.metadata.split == "train"]
+    for each in further:
+        drawn = each.metadata.operator_id[each.rows("train")]
+        if other := sorted(set(drawn.tolist()) - set(known.tolist())):
+            raise Refusal(
+                f"train_vqvae: further draws of operator {other[0]}, which is no training "
+                "operator of the cleaned features; they are of different runs (dvc repro)"
+            )
     weight = model.config.single_view_weight
     several = [_training_views(each, singles=bool(weight)) for each in (source, *further)]
     views = [first.join(*others) for first, *others in zip(*several, strict=True)]
