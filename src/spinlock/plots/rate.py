@@ -25,22 +25,14 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     axes = figure.subplots()
     names = list(dict.fromkeys(str(row["code"]) for row in rows))
     names.sort(key=lambda name: name == OWN)  # ours on top of the others
-    colors = cycle(style.CYCLE[1:])
+    colors, ends = cycle(style.CYCLE[1:]), []
     for name in names:
         color = style.BLUE if name == OWN else next(colors)
         points = sorted(point for row in rows if row["code"] == name for point in [_point(row)])
         shown = np.array([point for point in points if np.isfinite(point[1])])
         if len(shown):
             _line(axes, shown, color, 2.4 if name == OWN else 1.4)
-            axes.annotate(
-                name.replace("_", " "),
-                (shown[-1, 0], shown[-1, 1]),
-                (9, 0),
-                textcoords="offset points",
-                color=color,
-                va="center",
-                fontweight="bold" if name == OWN else "normal",
-            )
+            ends.append((float(shown[-1, 1]), name.replace("_", " "), color))
     axes.set(xscale="log", yscale="log", xlabel="bits per operator")
     axes.set_ylabel("mean squared error of standardized columns (1 = train mean)")
     axes.grid(which="both")
@@ -51,7 +43,8 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     marks = [d * m for d in (0.001, 0.01, 0.1, 1.0) for m in MARKS]
     inside = [mark for mark in marks if low <= mark <= high]
     axes.set_yticks(inside, [f"{mark:g}" for mark in inside])
-    axes.margins(x=0.12)
+    axes.margins(x=0.05)
+    style.name_lines(axes, ends, 0.03)
     return figure
 
 
