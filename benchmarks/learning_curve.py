@@ -2,9 +2,10 @@
 
 `PYTHONPATH=src python benchmarks/learning_curve.py SIZE …` (256 512 1024 2048 4096) fits the
 tokenizer and its rivals of equal bits to the first so many valid training operators of the data
-at hand, and writes `benchmarks/learning_curve.csv`: scores on the test operators, with 95 %
-intervals. Columns, cleaning, categories and levels are those of all training operators, so every
-row is about the same target and the same bits. `profiles/learning_curve.yaml` makes such data.
+at hand and to their further draws, and writes `benchmarks/learning_curve.csv`: scores on the test
+operators, with 95 % intervals. Columns, cleaning, categories and levels are those of all training
+operators, so every row is about the same target and the same bits. `profiles/learning_curve.yaml`
+makes such data.
 """
 
 import sys
@@ -32,25 +33,29 @@ OUT = Path("benchmarks/learning_curve.csv")
 def main(*sizes: int) -> None:
     """Fit, judge and write; a row is printed as soon as it is known."""
     runtime.single_thread()
-    source = cleanset.read(Path("data/clean.h5"))
+    source, more = cleanset.read(Path("data/clean.h5")), stability.further()
     config, seed = params.load("train_vqvae", TokenizerConfig), params.load("seed", int)
     blank = stability.blank(source, config, seed)
     rows = []
     for size in sizes or SIZES:
-        rows += list(_rows(source, size, deepcopy(blank), seed))
+        rows += list(_rows(source, more, size, deepcopy(blank), seed))
         artifacts.write_table(OUT, rows)
         print("\n".join(stability.table([row for row in rows if row["operators"] == size])))
 
 
-def _rows(source: CleanSet, size: int, model: Tokenizer, seed: int) -> Iterator[dict[str, object]]:
+def _rows(
+    source: CleanSet, more: CleanSet, size: int, model: Tokenizer, seed: int
+) -> Iterator[dict[str, object]]:
     """Scores of every code fitted to the first `size` valid training operators."""
     train, test = source.rows("train")[:size], source.rows("test")
     if len(train) < size:
         raise SystemExit(f"learning_curve: {size} operators asked, {len(train)} to train on")
     judge = params.load("evaluate", Config)
-    stability.learn(model, stability.with_training(source, train), seed)
+    drawn = stability.draws_of(more, source, train)
+    given = stability.with_training(source, train), stability.with_training(more, drawn)
+    stability.learn(model, *given, seed)
     fit = Fit(seed, "evaluate", judge.num_init)
-    found = vocabulary.describe(model, source.aggregated, train, fit)
+    found = vocabulary.describe(model, source.aggregated, train, fit, more.aggregated.take(drawn))
     how = Bootstrap(seed, judge.num_bootstraps, judge.min_operators)
     pairs = replace(how, num_resamples=judge.num_pair_bootstraps)
     spread = tokenizer.topographies(found, test, pairs)

@@ -3,7 +3,8 @@
 `PYTHONPATH=src python benchmarks/stability.py [seeds] [bootstraps]` (3 and 3) trains so many
 tokenizers on the data at hand, each as long as stage `train-vqvae`, and prints the tables of
 LOG.md: the spread of the scores, and the agreement of the tokens of all operators. A bootstrap
-draws the training operators with replacement; columns, categories and levels stay.
+draws the training operators with replacement, each with its further draws; columns, categories
+and levels stay.
 """
 
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from spinlock import artifacts, params, randomness, runtime
-from spinlock.cleaning import cleanset
+from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning import report as cleaner_report
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.cleaning.metadata import Metadata
@@ -31,9 +32,10 @@ def main(seeds: int = 3, bootstraps: int = 3) -> None:
     """Train, and print the tables."""
     runtime.single_thread()
     config, seed = params.load("train_vqvae", Config), params.load("seed", int)
-    source = cleanset.read(Path("data/clean.h5"))
-    same = [trained(source, source, replace(config, seed=s), seed) for s in range(seeds)]
-    drawn = [trained(resampled(source, seed, b), source, config, seed) for b in range(bootstraps)]
+    source, more = cleanset.read(Path("data/clean.h5")), further()
+    same = [trained((source, more), source, replace(config, seed=s), seed) for s in range(seeds)]
+    samples = [resampled(source, more, seed, number) for number in range(bootstraps)]
+    drawn = [trained(sample, source, config, seed) for sample in samples]
     for what, runs in (("seeds", same), ("bootstraps", drawn)):
         if len(runs) > 1:
             print(f"\n{len(runs)} {what}")
@@ -41,12 +43,18 @@ def main(seeds: int = 3, bootstraps: int = 3) -> None:
             print("\n".join(table(stability.tokens([tokens for _, tokens in runs]))))
 
 
+def further() -> CleanSet:
+    """Further draws of the training operators."""
+    fitted = cleaner_report.read(Path("models/cleaner.h5"))
+    return cleanset.clean(raw.read("data/further.h5", raw.FURTHER), fitted)
+
+
 def trained(
-    given: CleanSet, source: CleanSet, config: Config, seed: int
+    given: tuple[CleanSet, CleanSet], source: CleanSet, config: Config, seed: int
 ) -> tuple[dict[str, float | int], stability.Tokens]:
-    """Scores and tokens (of the valid operators of a source) of a tokenizer of a given set."""
+    """Scores and tokens (of the valid operators of a source) of a tokenizer of two given sets."""
     model = blank(source, config, seed)
-    history, finished = learn(model, given, seed)
+    history, finished = learn(model, *given, seed)
     found = report.encode(model, source)
     tokens = found.tokens[found.metadata.valid]
     return report.metrics(model, found, history, finished), (tokens, found.names)
@@ -63,19 +71,31 @@ def blank(source: CleanSet, config: Config, seed: int) -> Tokenizer:
 
 
 def learn(
-    model: Tokenizer, given: CleanSet, seed: int
+    model: Tokenizer, given: CleanSet, more: CleanSet, seed: int
 ) -> tuple[list[training.Record], training.Record]:
-    """Train it on the training operators of a set; its scores by epoch, and in the end."""
-    train, held = report.training_examples(model, given), report.validation_examples(model, given)
+    """Train it on the training operators of two sets; its scores by epoch, and in the end."""
+    train = report.training_examples(model, given, more)
+    held = report.validation_examples(model, given)
     history = list(training.fit(model, train, held, seed, None))
     return history, training.validation_scores(model, held, quantized=True)
 
 
-def resampled(source: CleanSet, seed: int, number: int) -> CleanSet:
-    """The set with its valid training operators drawn with replacement."""
+def resampled(
+    source: CleanSet, more: CleanSet, seed: int, number: int
+) -> tuple[CleanSet, CleanSet]:
+    """The set and its further draws, its valid training operators drawn with replacement."""
     train = source.rows("train")
     rng = randomness.stream(seed, "stability/bootstrap", realization=number)
-    return with_training(source, train[rng.integers(len(train), size=len(train))])
+    chosen = train[rng.integers(len(train), size=len(train))]
+    return with_training(source, chosen), with_training(more, draws_of(more, source, chosen))
+
+
+def draws_of(more: CleanSet, source: CleanSet, chosen: np.ndarray) -> np.ndarray:
+    """Positions of the valid further draws of some operators of a source, theirs side by side."""
+    rows = more.rows("train")
+    ids = more.metadata.operator_id[rows]
+    own = [rows[ids == operator] for operator in source.metadata.operator_id[chosen]]
+    return np.concatenate([np.empty(0, dtype=np.int64), *own])
 
 
 def with_training(source: CleanSet, chosen: np.ndarray) -> CleanSet:

@@ -94,9 +94,9 @@ class CategoryEncoder(nn.Module):
         self.layout = layout
         width, hidden = config.group_embedding_dim, config.group_hidden_dim
         self.extra = [config.field_dim if c.initial else 0 for c in layout.categories]
-        channels_in_time = config.group_temporal_channels
+        series = config.group_temporal_channels
         self.static = [i for i, size in enumerate(layout.static_sizes) if size and hidden]
-        self.dynamic = [i for i, c in enumerate(layout.categories) if c.temporal and channels_in_time]
+        self.dynamic = [i for i, c in enumerate(layout.categories) if c.temporal and series]
         parts = zip(self.extra, layout.static_sizes, layout.sizes, strict=True)
         self.affine = RaggedLinear([e + masks + cells for e, masks, cells in parts], width)
         if any(self.extra):
@@ -108,7 +108,7 @@ class CategoryEncoder(nn.Module):
             self.series = SeriesNet(
                 [len(layout.categories[i].temporal) for i in self.dynamic],
                 layout.temporal_bins,
-                channels_in_time,
+                series,
                 config.group_temporal_blocks,
                 width,
             )
