@@ -22,11 +22,12 @@ from spinlock.evaluation import criteria, reconstruction, tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.resampling import ENDS
 from spinlock.tokenizer.config import Config as TokenizerConfig
 from spinlock.tokenizer.model import Tokenizer
 
 SIZES = (256, 512, 1024, 2048, 4096)
-CODES = ("tokenizer", *criteria.BY_CATEGORY, "pca_waterfill", "unquantized")
+CODES = ("tokenizer", *criteria.BY_CATEGORY, "pca_waterfill", "untrained", "unquantized")
 OUT = Path("benchmarks/learning_curve.csv")
 
 
@@ -71,7 +72,8 @@ def _rows(
             "reconstruction": lost.value,
             "low": lost.low,
             "high": lost.high,
-            "topo_tokens": spread.get(f"topo_tokens{suffix}"),
+            **{f"topo_tokens{end}": spread.get(f"topo_tokens{suffix}{end}") for end in ENDS},
+            **{f"topo_minus{end}": spread.get(f"topo_tokens_minus{suffix}{end}") for end in ENDS},
         }
 
 
