@@ -16,7 +16,7 @@ from spinlock.refusals import Refusal
 from spinlock.rollout import shards as rollout_shards
 from spinlock.rollout.config import Config as RolloutConfig
 from spinlock.rollout.engine import roll_out
-from spinlock.rollout.index import open_rollouts
+from spinlock.rollout.index import Index, open_rollouts
 from spinlock.rollout.last_step import last_step
 from spinlock.rollout.stream import rollouts
 from spinlock.sampling import table
@@ -171,6 +171,35 @@ def test_further_draws_do_not_depend_on_batches_and_a_partial_set_has_few(
     np.testing.assert_array_equal(shards.read(paths, again).summary, whole.summary)
     some = replace(config, max_operators=int(operators.rows("train")[1]) + 1)
     assert len(shards.plan_further(operators, index, some, 2)[1]) == 2
+
+
+def test_a_key_holds_all_that_a_shard_is_made_of(operators, made):
+    """Of the data the stored rollouts, each of them; of a further draw what replays it."""
+    _, index, _ = made
+    config = replace(CONFIG, further_draws=1)
+
+    def keys(index=index, config=config) -> tuple[list[str], list[str]]:
+        plans = (
+            shards.plan(operators, index, config, len(operators)),
+            (shards.plan_further(operators, index, config, len(operators))[0]),
+        )
+        return tuple([shard.key for shard in plan] for plan in plans)
+
+    def changed(**changes: object) -> Index:
+        return replace(index, contents=replace(index.contents, **changes))
+
+    stored, drawn = keys()
+    assert keys() == (stored, drawn)
+    assert not set(stored) & set(drawn)
+    for place, entry in enumerate(index.contents.shards):
+        others = list(index.contents.shards)
+        others[place] = replace(entry, sha256="0" * 64)
+        one, two = keys(changed(shards=tuple(others)))
+        assert one != stored
+        assert two == drawn
+    one, two = keys(changed(precision="bfloat16"))
+    assert one != stored
+    assert two != drawn
 
 
 def test_without_further_draws_the_file_has_no_rows(operators, made, tmp_path):

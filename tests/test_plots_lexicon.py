@@ -216,4 +216,9 @@ def test_a_curve_goes_through_every_point_and_leaves_out_what_is_not_known(tmp_p
     lines = [line.get_xydata() for line in figure.findobj(matplotlib.lines.Line2D)]
     assert any(np.array_equal(line, [[100, 0.2], [200, 0.1]]) for line in lines)
     assert "other" not in texts(figure)
+    (axes,) = figure.axes
+    named = {text.get_text(): text.xy for text in axes.texts}
+    for code, end in (("tokenizer", (200, 0.1)), ("product", (200, 0.15))):
+        place = axes.transAxes.inverted().transform(axes.transData.transform(end))
+        np.testing.assert_allclose(named[code], place, atol=0.03)
     files.save(figure, tmp_path / "a.png")

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from spinlock.evaluation.intervals import Bootstrap, Interval, resamples
 from spinlock.evaluation.resampling import Estimate
 
-MOST = 1024  # operators, the first of a group, whose pairs are compared: half a million pairs
+MOST = 512  # operators, the first of a group, whose pairs are compared: 131 thousand pairs
 
 
 def euclidean(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:

@@ -11,6 +11,7 @@ from spinlock.plots import style
 
 OWN = "tokenizer"
 MARKS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7)  # of a decade
+LINE = 0.026  # height of a name, as a share of that of the axes
 
 
 @style.styled
@@ -25,14 +26,15 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     axes = figure.subplots()
     names = list(dict.fromkeys(str(row["code"]) for row in rows))
     names.sort(key=lambda name: name == OWN)  # ours on top of the others
-    colors, ends = cycle(style.CYCLE[1:]), []
+    colors = cycle(style.CYCLE[1:])
+    ends: dict[float, list[tuple[float, str, str]]] = {}
     for name in names:
         color = style.BLUE if name == OWN else next(colors)
         points = sorted(point for row in rows if row["code"] == name for point in [_point(row)])
         shown = np.array([point for point in points if np.isfinite(point[1])])
         if len(shown):
             _line(axes, shown, color, 2.4 if name == OWN else 1.4)
-            ends.append((float(shown[-1, 1]), name.replace("_", " "), color))
+            ends.setdefault(shown[-1, 0], []).append((shown[-1, 1], name, color))
     axes.set(xscale="log", yscale="log", xlabel="bits per operator")
     axes.set_ylabel("mean squared error of standardized columns (1 = train mean)")
     axes.grid(which="both")
@@ -43,9 +45,30 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     marks = [d * m for d in (0.001, 0.01, 0.1, 1.0) for m in MARKS]
     inside = [mark for mark in marks if low <= mark <= high]
     axes.set_yticks(inside, [f"{mark:g}" for mark in inside])
-    axes.margins(x=0.05)
-    style.name_lines(axes, ends, 0.03)
+    axes.margins(x=0.12)
+    for bits, beside in ends.items():
+        _names(axes, bits, beside)
     return figure
+
+
+def _names(axes: Axes, bits: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Names of the codes whose last point is at so many bits, beside it and not on each other."""
+    axes.autoscale_view()  # limits are set lazily; the heights below need them
+    points = axes.transData.transform([(bits, lost) for lost, _, _ in ends])
+    places = axes.transAxes.inverted().transform(points)
+    for (_, name, color), x, y in zip(
+        ends, places[:, 0], style.spread(places[:, 1], LINE), strict=True
+    ):
+        axes.annotate(
+            name.replace("_", " "),
+            (x + 0.012, y),
+            xycoords="axes fraction",
+            color=color,
+            va="center",
+            fontsize=9,
+            fontweight="bold" if name == OWN else "normal",
+            bbox={"facecolor": "white", "alpha": 0.75, "pad": 0.5, "edgecolor": "none"},
+        )
 
 
 def _line(axes: Axes, points: np.ndarray, color: str, width: float) -> None:
