@@ -270,14 +270,16 @@ def test_a_frozen_trajectory_has_no_drift():
 def test_rounding_is_no_drift(level):
     """Positions and the last bits of a field change, what it conserves does not.
 
-    Rounding adds less than the constants that stand for it: no logarithm grows by that of 2. How
-    much it adds depends on the processor (0.22 decades on one with AMX, below 0.2 on one without).
+    ε is ten times what rounding leaves, so rounding may add a hundredth, as much as `STEADY`, to
+    the relative variance, whose logarithm then grows by that of 2. How much it adds depends on the
+    processor: 0.22 decades on one with AMX, below 0.2 on one without.
     """
     still = smooth(1, (3,), 32, reach=10) + level
     frames = [(still * (1 + 1e-8 * step)).float().roll(step, -1) for step in range(STEPS)]
     found = describe(torch.stack(frames))
     for version, norm in product(VERSIONS, NORMS):
-        truth = {name: pytest.approx(value, abs=math.log10(2)) for name, value in FROZEN.items()}
+        truth = {name: pytest.approx(value, abs=0.2) for name, value in FROZEN.items()}
+        truth["drift_variance"] = pytest.approx(FROZEN["drift_variance"], abs=math.log10(2))
         assert of_one(found, version, norm) == truth, (version, norm)
 
 
