@@ -181,7 +181,7 @@ def test_a_key_holds_all_that_a_shard_is_made_of(operators, made):
     def keys(index=index, config=config) -> tuple[list[str], list[str]]:
         plans = (
             shards.plan(operators, index, config, len(operators)),
-            (shards.plan_further(operators, index, config, len(operators))[0]),
+            shards.plan_further(operators, index, config, len(operators))[0],
         )
         return tuple([shard.key for shard in plan] for plan in plans)
 

@@ -128,8 +128,8 @@ def other_fields(found: Raw) -> Iterator[str]:
         Absent: there is no table.
     """
     operators = table.read(beside(found.path, "data", "operators.h5"))
-    train, config = operators.rows("train"), found.config
-    train = train[: np.searchsorted(train, config.max_operators or len(operators))]
+    config = found.config
+    train = operators.take(slice(config.max_operators)).rows("train")
     rows = np.tile(train, config.further_draws)
     if not np.array_equal(found.metadata.operator_id, operators.ids[rows]):
         yield f"expected {len(train)} training operators in order, {config.further_draws} times"
