@@ -34,7 +34,8 @@ OUT = Path("benchmarks/learning_curve.csv")
 def main(*sizes: int) -> None:
     """Fit, judge and write; a row is printed as soon as it is known."""
     runtime.single_thread()
-    source, more = cleanset.read(Path("data/clean.h5")), stability.further()
+    source = cleanset.read(Path("data/clean.h5"))
+    more = stability.further(source)
     config, seed = params.load("train_vqvae", TokenizerConfig), params.load("seed", int)
     blank = stability.blank(source, config, seed)
     rows = []

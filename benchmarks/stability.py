@@ -32,7 +32,8 @@ def main(seeds: int = 3, bootstraps: int = 3) -> None:
     """Train, and print the tables."""
     runtime.single_thread()
     config, seed = params.load("train_vqvae", Config), params.load("seed", int)
-    source, more = cleanset.read(Path("data/clean.h5")), further()
+    source = cleanset.read(Path("data/clean.h5"))
+    more = further(source)
     same = [trained((source, more), source, replace(config, seed=s), seed) for s in range(seeds)]
     samples = [resampled(source, more, seed, number) for number in range(bootstraps)]
     drawn = [trained(sample, source, config, seed) for sample in samples]
@@ -43,10 +44,10 @@ def main(seeds: int = 3, bootstraps: int = 3) -> None:
             print("\n".join(table(stability.tokens([tokens for _, tokens in runs]))))
 
 
-def further() -> CleanSet:
-    """Further draws of the training operators."""
+def further(source: CleanSet) -> CleanSet:
+    """Further draws of the training operators of a source."""
     fitted = cleaner_report.read(Path("models/cleaner.h5"))
-    return cleanset.clean(raw.read("data/further.h5", raw.FURTHER), fitted)
+    return cleanset.clean(raw.read_further("data/further.h5", source.metadata), fitted)
 
 
 def trained(

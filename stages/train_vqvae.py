@@ -30,7 +30,7 @@ def main(*paths: Path) -> str:
     inputs = runtime.file_fingerprint(clean, further, cleaner, categories)
     key = runtime.fingerprint(provenance, runtime.code_fingerprint(), inputs)
     folder = runtime.work_folder("train_vqvae", key)
-    more = cleanset.clean(raw.read(further, raw.FURTHER), fitted)
+    more = cleanset.clean(raw.read_further(further, source.metadata), fitted)
     train = report.training_examples(model, source, more)
     sets = train, report.validation_examples(model, source)
     epochs = training.fit(model, *sets, seed, folder)

@@ -139,7 +139,11 @@ def sources(folder: Path) -> Sources:
     further = raw.read(folder / "g.h5", raw.FURTHER)
     train = features.aggregated.take(features.metadata.rows("train"))
     thresholds = fitting.Config(
-        max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
+        max_missing=0.2,
+        min_variance=1e-8,
+        clip_sigmas=5.0,
+        max_correlation=0.99,
+        min_reliability=None,
     )
     cleaner = fitting.fit(train, features.names, thresholds)
     cleaned = cleanset.clean(features, cleaner)

@@ -1,6 +1,6 @@
 """Features made of a few hidden factors, so that what cleaning and categories find is known."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,26 @@ def train(found: Features) -> FeatureSet:
     return found.aggregated.take(found.metadata.rows("train"))
 
 
+def further(found: Features, spread: float, seed: int = 1) -> Features:
+    """A draw of each training operator: its values, and something normal of a deviation added."""
+    rng = np.random.default_rng(seed)
+    kept = np.flatnonzero(found.metadata.split == "train")
+
+    def moved(values: torch.Tensor) -> torch.Tensor:
+        chosen = values[torch.from_numpy(kept)]
+        return chosen + spread * torch.from_numpy(rng.standard_normal(chosen.shape)).float()
+
+    names = [field.name for field in fields(FeatureSet)]
+    who = {field.name: getattr(found.metadata, field.name) for field in fields(Metadata)}
+    return replace(
+        found,
+        aggregated=FeatureSet(**{name: moved(getattr(found.aggregated, name)) for name in names}),
+        summary=moved(found.summary),
+        temporal=moved(found.temporal),
+        metadata=Metadata(**{k: v if k == "held_out_groups" else v[kept] for k, v in who.items()}),
+    )
+
+
 def with_column(found: FeatureSet, family: str, index: int, values: torch.Tensor) -> FeatureSet:
     """The same set with one column replaced."""
     changed = getattr(found, family).clone()
@@ -81,8 +101,8 @@ def with_column(found: FeatureSet, family: str, index: int, values: torch.Tensor
     return replace(found, **{family: changed})
 
 
-def write(path: Path, found: Features) -> None:
-    """Write a file in the layout of `data/features.h5`."""
+def write(path: Path, found: Features, kind: str = "features") -> None:
+    """Write a file in the layout of `data/features.h5`, or of `data/further.h5`."""
     whole, names = found.aggregated, found.names
     mean_names = tuple(
         name.rpartition(".")[0] for name in names["summary"][: len(NAMES["summary"]) // 3]
@@ -94,7 +114,7 @@ def write(path: Path, found: Features) -> None:
         "temporal": (whole.temporal, "N T D", names["temporal"]),
         "temporal/per_trajectory": (found.temporal, "N R T D", names["temporal"]),
     }
-    with artifacts.writing(path, "features", {}) as sink:
+    with artifacts.writing(path, kind, {}) as sink:
         for group, (values, axes, columns) in groups.items():
             mask = np.isfinite(values.numpy())
             sink.put(f"features/{group}/features", values.numpy(), axes, columns=columns, mask=mask)

@@ -34,7 +34,13 @@ CONFIG = Config(
 )
 SEED = 7
 FEATURES = synthetic.features(240)
-CLEAN = CleanConfig(max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99)
+CLEAN = CleanConfig(
+    max_missing=0.2,
+    min_variance=1e-8,
+    clip_sigmas=5.0,
+    max_correlation=0.99,
+    min_reliability=None,
+)
 CLEANER = fit(synthetic.train(FEATURES), FEATURES.names, CLEAN)
 COLUMNS = CLEANER.kept
 KNOWN = [name for family in FAMILIES for name in COLUMNS[family]]

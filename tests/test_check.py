@@ -46,6 +46,10 @@ def _set(*keys, value):
         (_set("train_noa", "extra_steps", value=65), "train_noa.extra_steps .*64, got 65"),
         (_set("train_noa", "alignment", "horizon", value=65), "alignment.horizon .*64, .* got 65"),
         (_set("train_noa", "context_steps", value=60), "curriculum: horizons .*60, got 16"),
+        (
+            _set("extract", "further_draws", value=0),
+            "clean.min_reliability: allowed null .*got 0.4",
+        ),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (
             _set("sample", "ic_mix", 2, "variants", value=["sinusoid"]),

@@ -12,23 +12,35 @@ from hypothesis import strategies as st
 
 import synthetic_features as synthetic
 from spinlock import artifacts
-from spinlock.cleaning import cleanset, raw, report
+from spinlock.cleaning import cleanset, raw, reliability, report
 from spinlock.cleaning.cleaner import Cleaner, hard_clip, soft_clip
 from spinlock.cleaning.cleanset import AGGREGATED
 from spinlock.cleaning.fitting import Config, fit
 from spinlock.cleaning.sets import FAMILIES, Cleaned, FeatureSet
 from spinlock.refusals import Refusal
 
-CONFIG = Config(max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99)
+CONFIG = Config(
+    max_missing=0.2,
+    min_variance=1e-8,
+    clip_sigmas=5.0,
+    max_correlation=0.99,
+    min_reliability=None,
+)
 FEATURES = synthetic.features()
 TRAIN = synthetic.train(FEATURES)
 CLEANER = fit(TRAIN, FEATURES.names, CONFIG)
 SPREAD = torch.tensor([not name.endswith(".mean") for name in CLEANER.kept["summary"]])
+FURTHER = synthetic.further(FEATURES, 0.3)
+DRAWS = reliability.draws(FEATURES, FURTHER)
 NAN = float("nan")
 
 
 def fitted(train: FeatureSet, config: Config = CONFIG) -> Cleaner:
     return fit(train, FEATURES.names, config)
+
+
+def described(cleaner: Cleaner) -> list[dict[str, object]]:
+    return report.rows(cleaner, reliability.measured(cleaner, DRAWS))
 
 
 def assert_same(first: Cleaned, second: Cleaned) -> None:
@@ -140,13 +152,113 @@ def test_no_two_kept_columns_repeat_each_other():
     assert len(found.summary.kept) < len(CLEANER.summary.kept)
 
 
+def test_reliability_is_that_of_the_published_example():
+    """Shrout and Fleiss (1979), table 2: six targets, four values each, ICC(1, 1) = 0.17."""
+    targets = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    values, group = np.array(targets, dtype=np.float64).reshape(-1, 1), np.repeat(range(6), 4)
+    found = reliability.intraclass_correlation(values, group)
+    assert found == pytest.approx((11.2417 - 6.2639) / (11.2417 + 3 * 6.2639), abs=1e-4)
+    shuffled = np.random.default_rng(0).permutation(24)
+    again = reliability.intraclass_correlation(7 - 3 * values[shuffled], group[shuffled])
+    np.testing.assert_allclose(again, found)
+
+
+def test_reliability_finds_the_share_of_variance_in_groups_of_unequal_size():
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(3000), rng.integers(1, 5, 3000))
+    between = rng.standard_normal((3000, 6, 2))[group] * [1.0, 2.0]
+    values = between + rng.standard_normal((len(group), 6, 2)) * [2.0, 1.0]
+    values[rng.random(values.shape) < 0.2] = np.nan
+    found = reliability.intraclass_correlation(values, group)
+    np.testing.assert_allclose(found, [1 / 5, 4 / 5], atol=0.02)
+
+
+def test_reliability_has_its_limits():
+    group = np.array([4, 7, 4, 7])
+    columns = {
+        "equal in a group": [1.0, 3.0, 1.0, 3.0],
+        "nothing between": [1.0, 1.0, 3.0, 3.0],
+        "constant": [2.0, 2.0, 2.0, 2.0],
+        "no group has two": [1.0, NAN, NAN, 5.0],
+        "one group": [1.0, NAN, 2.0, NAN],
+        "nothing": [NAN, NAN, NAN, NAN],
+    }
+    values = np.stack(list(columns.values()), axis=1)
+    found = reliability.intraclass_correlation(values, group)
+    np.testing.assert_allclose(found, [1.0, -1.0, NAN, NAN, NAN, NAN])
+
+
+def test_a_column_that_does_not_stay_while_the_operator_stays_is_dropped():
+    least = replace(CONFIG, min_reliability=0.5)
+    kept = fit(TRAIN, FEATURES.names, least, DRAWS)
+    assert kept.kept == CLEANER.kept
+    changed = {
+        family: torch.from_numpy(np.random.default_rng(3).standard_normal(values.shape)).float()
+        for family in FAMILIES
+        for values in [getattr(DRAWS.rows, family)[..., 1]]
+    }
+    rows = DRAWS.rows
+    for family, values in changed.items():
+        rows = synthetic.with_column(rows, family, 1, values)
+    draws = replace(DRAWS, rows=rows)
+    found = fit(TRAIN, FEATURES.names, least, draws)
+    assert found.initial.reasons == CLEANER.initial.reasons  # about u0, not asked
+    for family in ("summary", "temporal"):
+        reasons = found.family(family).reasons
+        assert (reasons[1], reasons.count("reliability")) == ("reliability", 1)
+        assert set(reasons) == {"", "reliability"}
+    assert report.metrics(found, FEATURES.metadata)["clean/columns_reliability"] == 2
+    shown = {
+        row["name"]: row["reliability"]
+        for row in report.rows(found, reliability.measured(found, draws))
+    }
+    assert shown[FEATURES.names["summary"][1]] < 0.5 <= shown[FEATURES.names["summary"][0]]
+
+
+def test_reliability_without_draws_is_refused_and_empty_in_the_report():
+    least = replace(CONFIG, min_reliability=0.5)
+    alone = replace(DRAWS, rows=TRAIN, operator=DRAWS.operator[: len(TRAIN)])
+    for nothing in (None, alone):
+        with pytest.raises(Refusal, match=r"clean.min_reliability: allowed null .* got 0\.5"):
+            fit(TRAIN, FEATURES.names, least, nothing)
+    rows = report.rows(CLEANER, reliability.measured(CLEANER, alone))
+    assert {row["reliability"] for row in rows} == {""}
+
+
+def test_further_draws_that_are_none_of_the_training_operators_are_refused(tmp_path):
+    who, path = FURTHER.metadata, tmp_path / "further.h5"
+
+    def written(**changes: np.ndarray) -> Path:
+        synthetic.write(path, replace(FURTHER, metadata=replace(who, **changes)), raw.FURTHER)
+        return path
+
+    assert raw.read_further(written(), FEATURES.metadata).names == FEATURES.names
+    tested = FEATURES.metadata.operator_id[FEATURES.metadata.split == "test"]
+    wrong = {
+        "operator_id": np.append(who.operator_id[:-1], tested[0]),
+        "ic_types": np.append(who.ic_types[:-1], "vortices"),
+        "split": np.append(who.split[:-1], "test"),
+    }
+    for name, values in wrong.items():
+        with pytest.raises(
+            Refusal, match=r"further\.h5: operator \d+ from .* is no training operator"
+        ):
+            raw.read_further(written(**{name: values}), FEATURES.metadata)
+
+
+def test_further_draws_with_other_columns_are_refused():
+    names = {**FEATURES.names, "temporal": FEATURES.names["temporal"][::-1]}
+    with pytest.raises(Refusal, match="differ in their columns"):
+        reliability.draws(FEATURES, replace(FURTHER, names=names))
+
+
 def test_an_outlier_is_clipped_and_counted_and_its_size_does_not_matter():
     found = []
     for size in (1e3, 1e9):
         changed = TRAIN.initial.clone()
         changed[4, 0] = size
         found.append(fitted(replace(TRAIN, initial=changed)))
-    assert report.rows(found[0]) == report.rows(found[1])
+    assert described(found[0]) == described(found[1])
     assert int(found[0].initial.clipped[0]) == 1 + int(CLEANER.initial.clipped[0])
     assert found[0].apply(TRAIN, smooth=False).initial.abs().max() < 12
 
@@ -190,7 +302,7 @@ def test_a_state_and_a_file_give_back_the_same_cleaner(tmp_path):
     loaded = Cleaner.from_state(torch.load(tmp_path / "state.pt", weights_only=True))
     for other in (report.read(tmp_path / "cleaner.h5"), loaded):
         assert other.kept == CLEANER.kept
-        assert report.rows(other) == report.rows(CLEANER)
+        assert described(other) == described(CLEANER)
         assert_same(other.apply(TRAIN, smooth=True), CLEANER.apply(TRAIN, smooth=True))
 
 
@@ -212,7 +324,7 @@ def test_nothing_to_fit_on_and_nothing_left_are_refused():
 
 
 def test_a_report_row_accounts_for_every_column():
-    rows = report.rows(CLEANER)
+    rows = described(CLEANER)
     assert [row["name"] for row in rows] == [
         n for family in FAMILIES for n in FEATURES.names[family]
     ]
@@ -243,13 +355,17 @@ def run_stage(root: Path, folder: Path, found: raw.Features) -> dict[str, bytes]
     """Run the stage in its own folder and return what it wrote."""
     folder.mkdir()
     (folder / "params.yaml").write_text(
-        "clean: {max_missing: 0.2, min_variance: 1e-8, clip_sigmas: 5.0, max_correlation: 0.99}\n"
+        "clean: {max_missing: 0.2, min_variance: 1e-8, clip_sigmas: 5.0, max_correlation: 0.99, "
+        "min_reliability: 0.2}\n"
     )
     synthetic.write(folder / "features.h5", found)
+    synthetic.write(folder / "further.h5", FURTHER, raw.FURTHER)
     names = ("clean.h5", "cleaner.h5", "clean.json", "columns.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert stage(root)(Path("features.h5"), *map(Path, names)).startswith("clean: ")
+        assert stage(root)(Path("features.h5"), Path("further.h5"), *map(Path, names)).startswith(
+            "clean: "
+        )
     return {name: (folder / name).read_bytes() for name in names}
 
 

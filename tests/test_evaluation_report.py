@@ -260,14 +260,6 @@ def test_missing_curves_are_refused(tmp_path):
         dashboards.read_curves(tmp_path)
 
 
-def test_further_draws_of_who_is_not_to_train_on_are_refused(sources, tmp_path):
-    operators = sources.operators
-    train, test = (operators.ids[operators.rows(name)] for name in ("train", "test"))
-    consistency.check_further(train, operators, tmp_path)
-    with pytest.raises(Refusal, match=f"operator {test[0]} is no training operator"):
-        consistency.check_further(np.append(train, test[:1]), operators, tmp_path)
-
-
 def test_files_of_different_runs_are_refused(sources, tmp_path):
     consistency.check(sources)
     with pytest.raises(Refusal, match="the table has 71 operators"):

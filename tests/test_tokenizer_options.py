@@ -142,7 +142,7 @@ def test_without_widths_the_encoder_is_affine(made):
 @pytest.mark.parametrize("widths", [(0, 1), (4, 0)])
 def test_a_network_along_time_has_both_sizes_or_neither(widths):
     channels, blocks = widths
-    with pytest.raises(ValueError, match="group_temporal_blocks: allowed 0 if and only if"):
+    with pytest.raises(ValueError, match="allowed both 0 or both at least 1, got"):
         replace(cases.CONFIG, group_temporal_channels=channels, group_temporal_blocks=blocks)
 
 

@@ -242,18 +242,6 @@ def test_further_draws_are_further_operators_to_learn_from(made):
         report.training_examples(model, replace(made[1], metadata=nobody), more)
 
 
-def test_further_draws_of_who_is_not_to_train_on_are_refused(made):
-    model, more = cases.build(*made), cases.further(made[0])
-    known, last = made[1].metadata, more.rows("train")[-1]
-    ids, kinds = more.metadata.operator_id.copy(), more.metadata.ic_types.astype(object)
-    ids[last] = known.operator_id[made[1].rows("test")[0]]
-    kinds[last] = "vortices"
-    for wrong in ({"operator_id": ids}, {"ic_types": kinds}):
-        foreign = replace(more, metadata=replace(more.metadata, **wrong))
-        with pytest.raises(Refusal, match=r"further draws of operator \d+ from .*, which is none"):
-            report.training_examples(model, made[1], foreign)
-
-
 def test_jitter_moves_cells_by_a_share_of_a_difference_of_the_same_view(made):
     model = cases.build(*made)
     train = report.training_examples(model, made[1])

@@ -56,7 +56,11 @@ CONFIG = Config(
     patience=10,
 )
 THRESHOLDS = fitting.Config(
-    max_missing=0.2, min_variance=1e-8, clip_sigmas=5.0, max_correlation=0.99
+    max_missing=0.2,
+    min_variance=1e-8,
+    clip_sigmas=5.0,
+    max_correlation=0.99,
+    min_reliability=None,
 )
 
 

@@ -39,7 +39,9 @@ RUN = {
     "sample": (TABLE, METRICS),
     "generate": (TABLE, ROLLOUTS, "metrics/generate.json"),
     "extract": (TABLE, ROLLOUTS, FEATURES, FURTHER, "metrics/extract.json"),
-    "clean": (FEATURES, CLEAN, CLEANER, "metrics/clean.json", "data/clean_columns.csv"),
+    "clean": (
+        FEATURES, FURTHER, CLEAN, CLEANER, "metrics/clean.json", "data/clean_columns.csv",
+    ),
     "discover_categories": (CLEAN, "mappings", CATEGORIES, "metrics/discover_categories.json"),
     "train_vqvae": (
         CLEAN, FURTHER, CLEANER, CATEGORIES, TOKENIZER, TOKENS, "metrics/train_vqvae.json",

@@ -90,6 +90,11 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"{place}: extract.max_operators: must be at most sample.num_operators = "
             f"{sample.num_operators}, got {wanted}"
         )
+    if parsed["clean"].min_reliability is not None and not parsed["extract"].further_draws:
+        raise Refusal(
+            f"{place}: clean.min_reliability: allowed null while extract.further_draws is 0, "
+            f"got {parsed['clean'].min_reliability}"
+        )
     bins = parsed["train_vqvae"].temporal_bins
     if generate.steps % bins:
         raise Refusal(

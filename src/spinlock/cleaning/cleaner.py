@@ -21,7 +21,7 @@ class Columns:
     """What is known about the D columns of one family, the dropped ones too."""
 
     names: tuple[str, ...]
-    reasons: tuple[str, ...]  # why dropped: missing, variance, correlation; "" if kept
+    reasons: tuple[str, ...]  # why dropped: one of `report.REASONS`; "" if kept
     partners: tuple[str, ...]  # the kept column that a correlated one repeats; "" otherwise
     missing: Int64[Tensor, "D"]  # training cells without a value
     clipped: Int64[Tensor, "D"]  # training cells beyond the limit

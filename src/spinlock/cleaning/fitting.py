@@ -8,7 +8,9 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from spinlock.cleaning import reliability
 from spinlock.cleaning.cleaner import Cleaner, Columns
+from spinlock.cleaning.reliability import Draws
 from spinlock.cleaning.sets import FAMILIES, FeatureSet
 from spinlock.params import STRICT
 from spinlock.refusals import Refusal
@@ -25,14 +27,25 @@ class Config:
     min_variance: float = Field(gt=0)  # in the column's unit squared
     clip_sigmas: float = Field(gt=0)  # robust standard deviations from the median
     max_correlation: float = Field(gt=0, le=1)  # |r| above which a column repeats another
+    min_reliability: float | None = Field(ge=0, lt=1)  # ICC(1) over draws; None: any will do
 
 
-def fit(train: FeatureSet, names: Mapping[str, Sequence[str]], config: Config) -> Cleaner:
+def fit(
+    train: FeatureSet,
+    names: Mapping[str, Sequence[str]],
+    config: Config,
+    draws: Draws | None = None,
+) -> Cleaner:
     """Fit the cleaner on the aggregated view of valid training operators.
 
     In this order: drop columns with too many missing values; impute train medians; drop columns
-    of too little variance; clip; drop the later of two columns that say the same; standardize.
-    A TEMPORAL column's statistics run over operators and time.
+    of too little variance; clip; drop columns that say too little of the operator; drop the later
+    of two columns that say the same; standardize. A TEMPORAL column's statistics run over
+    operators and time.
+
+    A column says too little of the operator if from another initial condition and with other noise
+    it is another: if its `intraclass_correlation` over draws is below `min_reliability`. No token
+    of it could stay while the operator stays. INITIAL columns are about u0, and are not asked.
 
     Two columns say the same if |r| > `max_correlation`, r taken over operators among INITIAL and
     SUMMARY and over operators and time among TEMPORAL. INITIAL columns are never dropped for it.
@@ -43,9 +56,11 @@ def fit(train: FeatureSet, names: Mapping[str, Sequence[str]], config: Config) -
         train: rows to learn from, none of them invalid.
         names: raw columns by family.
         config: thresholds.
+        draws: operators with several draws each, for `min_reliability` alone.
 
     Raises:
-        Refusal: no rows, or a family loses all its columns.
+        Refusal: no rows, a family loses all its columns, or reliability is asked for and no
+            operator has several draws.
         ValueError: another number of names than of columns.
     """
     if not len(train):
@@ -54,13 +69,22 @@ def fit(train: FeatureSet, names: Mapping[str, Sequence[str]], config: Config) -
         name: _Family(getattr(train, name), tuple(names[name]), config) for name in FAMILIES
     }
     initial, summary, temporal = (families[name] for name in FAMILIES)
+    if config.min_reliability is not None:
+        if draws is None or not draws.several:
+            raise Refusal(
+                "clean.min_reliability: allowed null without further draws of valid training "
+                f"operators (extract.further_draws), got {config.min_reliability}"
+            )
+        found = reliability.measured(_cleaner(families), draws)
+        for name in ("summary", "temporal"):
+            families[name].drop_unreliable(found[name], config.min_reliability)
     _drop_repeated([initial, summary], initial, config.max_correlation)
     _drop_repeated([temporal], initial, config.max_correlation)
     for name, family in families.items():
         if all(family.reasons):
             counts = ", ".join(f"{r} {family.reasons.count(r)}" for r in sorted({*family.reasons}))
             raise Refusal(f"clean: no {name} column is left; dropped for {counts}")
-    return Cleaner(**{name: family.columns() for name, family in families.items()})
+    return _cleaner(families)
 
 
 class _Family:
@@ -86,6 +110,11 @@ class _Family:
         self.mean, self.scale = distance.mean(0), distance.std(0)
         self.standard = (distance - self.mean) / np.where(self.scale > 0, self.scale, 1.0)
 
+    def drop_unreliable(self, found: Float[np.ndarray, " D"], least: float) -> None:
+        """Drop the columns whose reliability is below `least`, or not known."""
+        for index in np.flatnonzero(~(found >= least)):
+            self.reasons[index] = self.reasons[index] or "reliability"
+
     def columns(self) -> Columns:
         """The statistics, in float32 as the features are."""
         statistics = {
@@ -100,6 +129,10 @@ class _Family:
             clipped=torch.from_numpy(self.clipped).long(),
             **statistics,
         )
+
+
+def _cleaner(families: Mapping[str, _Family]) -> Cleaner:
+    return Cleaner(**{name: family.columns() for name, family in families.items()})
 
 
 def _median(cells: np.ndarray) -> np.ndarray:

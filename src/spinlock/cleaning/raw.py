@@ -11,6 +11,7 @@ from spinlock import artifacts
 from spinlock.cleaning import metadata
 from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.sets import FeatureSet
+from spinlock.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,3 +74,27 @@ def read(path: Path | str, kind: str = "features") -> Features:
             },
             metadata=who,
         )
+
+
+def read_further(path: Path | str, known: Metadata) -> Features:
+    """Read `data/further.h5`: further draws of training operators.
+
+    Args:
+        path: the file.
+        known: the operators whose draws they are.
+
+    Raises:
+        Refusal: as `read`; or a draw is of none of the training operators, or of another kind of
+            u0 than its operator has.
+    """
+    further = read(path, FURTHER)
+    train = known.split == "train"
+    ours = set(zip(known.operator_id[train], known.ic_types[train], strict=True))
+    who = further.metadata
+    for operator, kind, split in zip(who.operator_id, who.ic_types, who.split, strict=True):
+        if split != "train" or (operator, kind) not in ours:
+            raise Refusal(
+                f"{path}: operator {operator} from {kind} ({split}) is no training operator of the "
+                "features beside it; they are of different runs (dvc repro)"
+            )
+    return further

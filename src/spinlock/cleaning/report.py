@@ -1,16 +1,19 @@
 """The cleaner as an artefact of its own, and what it did as numbers."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from spinlock import artifacts
 from spinlock.cleaning.cleaner import Cleaner, Columns
 from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.sets import FAMILIES
 
-REASONS = ("missing", "variance", "correlation")
+REASONS = ("missing", "variance", "reliability", "correlation")
 
 
 def write(path: Path, cleaner: Cleaner, provenance: object) -> None:
@@ -41,9 +44,22 @@ def read(path: Path) -> Cleaner:
     return Cleaner.from_state(state)
 
 
-def rows(cleaner: Cleaner) -> list[dict[str, object]]:
-    """One row per raw column: what happened to it, and why."""
-    return [row for family in FAMILIES for row in _rows(family, cleaner.family(family))]
+def rows(
+    cleaner: Cleaner, reliability: Mapping[str, Float[np.ndarray, " D"]]
+) -> list[dict[str, object]]:
+    """One row per raw column: what happened to it, and why.
+
+    Args:
+        cleaner: the fitted one.
+        reliability: of the columns of each family; NaN, an empty cell, where there is none.
+    """
+    return [
+        row | {"reliability": "" if np.isnan(value) else float(value)}
+        for family in FAMILIES
+        for row, value in zip(
+            _rows(family, cleaner.family(family)), reliability[family], strict=True
+        )
+    ]
 
 
 def metrics(cleaner: Cleaner, metadata: Metadata) -> dict[str, int]:

@@ -53,15 +53,14 @@ def read(paths: Sequence[Path]) -> Sources:
         Refusal: a file is missing, damaged, or was made from another one than those given.
     """
     operators, rollouts, features, further, clean, categories, tokenizer, tokens, agent = paths
-    more, learned = raw.read(further, raw.FURTHER), model.load(tokenizer)
+    cleaned, learned = cleanset.read(clean), model.load(tokenizer)
+    more = raw.read_further(further, cleaned.metadata)
     learned.cleaner.check(more.names, str(further))
-    known = table.read(operators)
-    check_further(more.metadata.operator_id, known, further)
     drawn = more.aggregated.take(more.metadata.rows("train"))
     sources = Sources(
-        operators=known,
+        operators=table.read(operators),
         index=open_rollouts(rollouts),
-        cleaned=cleanset.read(clean),
+        cleaned=cleaned,
         further=learned.cleaner.apply(drawn, smooth=False),
         tokenizer=learned,
         agent=noa.load(agent),
@@ -82,13 +81,6 @@ def _mapping(path: Path) -> dict[str, list[str]]:
     if not isinstance(tree, dict):
         raise Refusal(f"{path}: expected categories, found {type(tree).__name__}")
     return params.parse("categories", tree, dict[str, list[str]], path)
-
-
-def check_further(ids: Int[np.ndarray, " n"], operators: Operators, path: Path) -> None:
-    """Refuse further draws of operators that are not there to train on."""
-    other = ids[~np.isin(ids, operators.ids[operators.rows("train")])]
-    if len(other):
-        raise Refusal(f"{path}: operator {other[0]} is no training operator of the table; {HINT}")
 
 
 def check(sources: Sources) -> None:

@@ -34,7 +34,7 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
         shown = np.array([point for point in points if np.isfinite(point[1])])
         if len(shown):
             _line(axes, shown, color, 2.4 if name == OWN else 1.4)
-            ends.setdefault(shown[-1, 0], []).append((shown[-1, 1], name, color))
+            ends.setdefault(shown[-1, 0], []).append((shown[-1, 1], name.replace("_", " "), color))
     axes.set(xscale="log", yscale="log", xlabel="bits per operator")
     axes.set_ylabel("mean squared error of standardized columns (1 = train mean)")
     axes.grid(which="both")
@@ -47,28 +47,8 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     axes.set_yticks(inside, [f"{mark:g}" for mark in inside])
     axes.margins(x=0.12)
     for bits, beside in ends.items():
-        _names(axes, bits, beside)
+        style.name_lines(axes, beside, LINE, bits)
     return figure
-
-
-def _names(axes: Axes, bits: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Names of the codes whose last point is at so many bits, beside it and not on each other."""
-    axes.autoscale_view()  # limits are set lazily; the heights below need them
-    points = axes.transData.transform([(bits, lost) for lost, _, _ in ends])
-    places = axes.transAxes.inverted().transform(points)
-    for (_, name, color), x, y in zip(
-        ends, places[:, 0], style.spread(places[:, 1], LINE), strict=True
-    ):
-        axes.annotate(
-            name.replace("_", " "),
-            (x + 0.012, y),
-            xycoords="axes fraction",
-            color=color,
-            va="center",
-            fontsize=9,
-            fontweight="bold" if name == OWN else "normal",
-            bbox={"facecolor": "white", "alpha": 0.75, "pad": 0.5, "edgecolor": "none"},
-        )
 
 
 def _line(axes: Axes, points: np.ndarray, color: str, width: float) -> None:

@@ -80,30 +80,39 @@ def heading(part: SubFigure, title: str) -> None:
     part.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
 
 
-def name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], gap: float = 0.055) -> None:
-    """Write names at the right edge, beside the ends of lines, pushed apart where they collide.
+def name_lines(
+    axes: Axes,
+    ends: Sequence[tuple[float, str, str]],
+    gap: float = 0.055,
+    x: float | None = None,
+) -> None:
+    """Write names beside the ends of lines, pushed apart where they collide.
 
     Args:
         axes: with everything drawn that sets its limits.
         ends: height in data units, name and color of each line; a height that is not finite
             leaves its name out.
         gap: least distance, as a share of the height of the axes.
+        x: where all of the lines end, in data units; None: at the right edge.
     """
     shown = [end for end in ends if np.isfinite(end[0])]
     if not shown:
         return
     axes.autoscale_view()  # limits are set lazily; the heights below need them
-    points = axes.transData.transform([(0.5, height) for height, _, _ in shown])
-    wanted = axes.transAxes.inverted().transform(points)[:, 1].clip(0.0, 1.0)
-    for (_, name, color), place in zip(shown, spread(wanted, gap), strict=True):
+    points = axes.transData.transform([(0.5 if x is None else x, height) for height, _, _ in shown])
+    places = axes.transAxes.inverted().transform(points)
+    edge = 1.0 if x is None else places[0, 0]
+    heights = spread(places[:, 1].clip(0.0, 1.0), gap)
+    for (_, name, color), height in zip(shown, heights, strict=True):
         axes.annotate(
             name,
-            (1.015, place),
+            (edge + 0.015, height),
             xycoords="axes fraction",
             color=color,
             fontsize=8,
             va="center",
             annotation_clip=False,
+            bbox={"facecolor": "white", "alpha": 0.75, "pad": 0.5, "edgecolor": "none"},
         )
 
 

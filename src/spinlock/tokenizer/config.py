@@ -97,8 +97,8 @@ class Config:
                 raise ValueError(f"{name}: allowed one number if levels are allocated, got {value}")
         if bool(self.group_temporal_channels) != bool(self.group_temporal_blocks):
             raise ValueError(
-                "group_temporal_blocks: allowed 0 if and only if group_temporal_channels is 0, "
-                f"got {self.group_temporal_blocks} with {self.group_temporal_channels}"
+                "group_temporal_channels, group_temporal_blocks: allowed both 0 or both at least "
+                f"1, got {self.group_temporal_channels} and {self.group_temporal_blocks}"
             )
         if max(self.dims(self.num_levels)) > self.group_embedding_dim:
             raise ValueError(

@@ -34,29 +34,14 @@ def training_examples(model: Tokenizer, source: CleanSet, *further: CleanSet) ->
     """Both views of the valid training operators, and of further draws of them as operators.
 
     Raises:
-        Refusal: there is no such operator, or a draw is of one that is not there to train on, or
-            of another kind of u0 than its operator has.
+        Refusal: there is no such operator.
     """
     if not len(source.rows("train")):
         raise Refusal("train_vqvae: no valid training operator")
-    known = _kinds(source.metadata)
-    for each in further:
-        if other := sorted(_kinds(each.metadata) - known):
-            operator, kind = other[0]
-            raise Refusal(
-                f"train_vqvae: further draws of operator {operator} from {kind}, which is none to "
-                "train on in the cleaned features; they are of different runs (dvc repro)"
-            )
     weight = model.config.single_view_weight
     several = [_training_views(each, singles=bool(weight)) for each in (source, *further)]
     views = [first.join(*others) for first, *others in zip(*several, strict=True)]
     return examples(model, views, weight)
-
-
-def _kinds(metadata: Metadata) -> set[tuple[int, str]]:
-    """Training operators, valid or not, and their kinds of u0."""
-    train = metadata.split == "train"
-    return set(zip(metadata.operator_id[train], metadata.ic_types[train], strict=True))
 
 
 def _training_views(source: CleanSet, *, singles: bool) -> list[Cleaned]:
