@@ -12,15 +12,15 @@ def main(*paths: Path) -> str:
     features, further, clean, cleaner, metrics, columns = paths
     config = params.load("clean", fitting.Config)
     source = raw.read(features)
-    draws = reliability.draws(source, raw.read_further(further, source.metadata))
+    replicates = reliability.replicates(source, raw.read_further(further, source.metadata))
     train = source.aggregated.take(source.metadata.rows("train"))
-    fitted = fitting.fit(train, source.names, config, draws)
+    fitted = fitting.fit(train, source.names, config, replicates)
     provenance = {"clean": asdict(config)}
     cleanset.write(clean, cleanset.clean(source, fitted), provenance)
     report.write(cleaner, fitted, provenance)
     counts = report.metrics(fitted, source.metadata)
     artifacts.write_metrics(metrics, counts)
-    artifacts.write_table(columns, report.rows(fitted, reliability.measured(fitted, draws)))
+    artifacts.write_table(columns, report.rows(fitted, reliability.measured(fitted, replicates)))
     kept, dropped = counts["clean/columns_kept"], counts["clean/columns_dropped"]
     return f"clean: {kept} columns kept, {dropped} dropped, of {len(train)} operators -> {clean}"
 

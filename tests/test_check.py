@@ -32,6 +32,14 @@ def _set(*keys, value):
     return change
 
 
+def _several(*changes):
+    def change(tree):
+        for one in changes:
+            one(tree)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -49,6 +57,12 @@ def _set(*keys, value):
         (
             _set("extract", "further_draws", value=0),
             "clean.min_reliability: allowed null .*got 0.4",
+        ),
+        (
+            _several(
+                _set("extract", "further_draws", value=0), _set("clean", "min_reliability", value=0)
+            ),
+            "clean.min_reliability: allowed null .*got 0",
         ),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (
@@ -78,13 +92,10 @@ def test_what_is_wrong_is_one_line(root, tmp_path, change, said):
          _set("train_noa", "alignment", "horizon", value=65)],
         [_set("train_noa", "extra_operators", value=0), _set("train_noa", "extra_steps", value=65)],
         [_set("train_noa", "context_steps", value=4), _set("train_noa", "extra_steps", value=64)],
+        [_set("extract", "further_draws", value=0), _set("clean", "min_reliability", value=None)],
+        [_set("extract", "further_draws", value=1)],
     ],
 )  # fmt: skip
 def test_what_the_stage_does_not_refuse_is_right(root, tmp_path, changes):
     """Windows that are never drawn may be long; further rollouts begin at u0, as all others do."""
-
-    def change(tree):
-        for one in changes:
-            one(tree)
-
-    check.check(changed(root, tmp_path, change))
+    check.check(changed(root, tmp_path, _several(*changes)))

@@ -31,7 +31,7 @@ TRAIN = synthetic.train(FEATURES)
 CLEANER = fit(TRAIN, FEATURES.names, CONFIG)
 SPREAD = torch.tensor([not name.endswith(".mean") for name in CLEANER.kept["summary"]])
 FURTHER = synthetic.further(FEATURES, 0.3)
-DRAWS = reliability.draws(FEATURES, FURTHER)
+REPLICATES = reliability.replicates(FEATURES, FURTHER)
 NAN = float("nan")
 
 
@@ -40,7 +40,7 @@ def fitted(train: FeatureSet, config: Config = CONFIG) -> Cleaner:
 
 
 def described(cleaner: Cleaner) -> list[dict[str, object]]:
-    return report.rows(cleaner, reliability.measured(cleaner, DRAWS))
+    return report.rows(cleaner, reliability.measured(cleaner, REPLICATES))
 
 
 def assert_same(first: Cleaned, second: Cleaned) -> None:
@@ -163,6 +163,18 @@ def test_reliability_is_that_of_the_published_example():
     np.testing.assert_allclose(again, found)
 
 
+def test_reliability_of_three_groups_is_that_of_the_sums_by_hand():
+    """Groups 1 2 3, 7, and 4 8: M_b = 16 / 2, M_w = 10 / 3, k = (6 - 14 / 6) / 2 = 11 / 6."""
+    values, group = np.array([[1.0], [2.0], [3.0], [7.0], [4.0], [8.0]]), [0, 0, 0, 1, 2, 2]
+    means = np.array([2.0, 7.0, 6.0])
+    total = 25 / 6
+    between = (np.array([3, 1, 2]) * (means - total) ** 2).sum() / 2
+    inner = (2 + 0 + 8) / 3
+    outer = (between - inner) / (11 / 6)
+    found = reliability.intraclass_correlation(values, np.array(group))
+    np.testing.assert_allclose(found, [outer / (outer + inner)])
+
+
 def test_reliability_finds_the_share_of_variance_in_groups_of_unequal_size():
     rng = np.random.default_rng(1)
     group = np.repeat(np.arange(3000), rng.integers(1, 5, 3000))
@@ -178,29 +190,30 @@ def test_reliability_has_its_limits():
     columns = {
         "equal in a group": [1.0, 3.0, 1.0, 3.0],
         "nothing between": [1.0, 1.0, 3.0, 3.0],
-        "constant": [2.0, 2.0, 2.0, 2.0],
+        "constant": [0.1, 0.1, 0.1, 0.1],
+        "constant of three": [0.1, 0.1, 0.1, NAN],
         "no group has two": [1.0, NAN, NAN, 5.0],
         "one group": [1.0, NAN, 2.0, NAN],
         "nothing": [NAN, NAN, NAN, NAN],
     }
     values = np.stack(list(columns.values()), axis=1)
     found = reliability.intraclass_correlation(values, group)
-    np.testing.assert_allclose(found, [1.0, -1.0, NAN, NAN, NAN, NAN])
+    np.testing.assert_allclose(found, [1.0, -1.0, NAN, NAN, NAN, NAN, NAN])
 
 
 def test_a_column_that_does_not_stay_while_the_operator_stays_is_dropped():
     least = replace(CONFIG, min_reliability=0.5)
-    kept = fit(TRAIN, FEATURES.names, least, DRAWS)
+    kept = fit(TRAIN, FEATURES.names, least, REPLICATES)
     assert kept.kept == CLEANER.kept
     changed = {
         family: torch.from_numpy(np.random.default_rng(3).standard_normal(values.shape)).float()
         for family in FAMILIES
-        for values in [getattr(DRAWS.rows, family)[..., 1]]
+        for values in [getattr(REPLICATES.rows, family)[..., 1]]
     }
-    rows = DRAWS.rows
+    rows = REPLICATES.rows
     for family, values in changed.items():
         rows = synthetic.with_column(rows, family, 1, values)
-    draws = replace(DRAWS, rows=rows)
+    draws = replace(REPLICATES, rows=rows)
     found = fit(TRAIN, FEATURES.names, least, draws)
     assert found.initial.reasons == CLEANER.initial.reasons  # about u0, not asked
     for family in ("summary", "temporal"):
@@ -215,9 +228,50 @@ def test_a_column_that_does_not_stay_while_the_operator_stays_is_dropped():
     assert shown[FEATURES.names["summary"][1]] < 0.5 <= shown[FEATURES.names["summary"][0]]
 
 
+def test_replicates_are_the_own_rows_and_then_the_further_ones():
+    train = FURTHER.metadata.rows("train")
+    own = FEATURES.metadata.rows("train")
+    for family in FAMILIES:
+        whole = [getattr(each.aggregated, family) for each in (FEATURES, FURTHER)]
+        expected = torch.cat([whole[0][own], whole[1][train]])
+        torch.testing.assert_close(getattr(REPLICATES.rows, family), expected, equal_nan=True)
+    owners = [FEATURES.metadata.operator_id[own], FURTHER.metadata.operator_id[train]]
+    np.testing.assert_array_equal(REPLICATES.operator, np.concatenate(owners))
+
+
+def test_one_outlier_does_not_decide_on_reliability():
+    values = REPLICATES.rows.summary[:, 2].clone()
+    values[5] = 1e6
+    rows = synthetic.with_column(REPLICATES.rows, "summary", 2, values)
+    found = reliability.measured(CLEANER, replace(REPLICATES, rows=rows))["summary"]
+    raw_values = values[:, None].numpy()
+    assert reliability.intraclass_correlation(raw_values, REPLICATES.operator) < 0.1
+    assert found[2] > 0.5
+
+
+def test_what_is_not_known_to_be_reliable_goes_and_an_earlier_reason_stays():
+    """A column without one operator drawn twice; a constant one; a repeat of an unreliable one."""
+    least, count = replace(CONFIG, min_reliability=0.5), len(TRAIN)
+    noise = torch.from_numpy(np.random.default_rng(5).standard_normal(len(REPLICATES.rows))).float()
+    rows = synthetic.with_column(REPLICATES.rows, "summary", 1, noise)
+    rows = synthetic.with_column(rows, "summary", 3, torch.full_like(noise, 2.0))
+    alone = REPLICATES.rows.summary[:, 5].clone()
+    alone[count:] = NAN
+    rows = synthetic.with_column(rows, "summary", 5, alone)
+    stays = REPLICATES.rows.summary[:, 7].clone()
+    stays[:count] = noise[:count]  # says what column 1 says, but of draws that agree
+    stays[count:] = noise[[list(REPLICATES.operator).index(o) for o in REPLICATES.operator[count:]]]
+    rows = synthetic.with_column(rows, "summary", 7, stays)
+    found = fit(rows.take(slice(count)), FEATURES.names, least, replace(REPLICATES, rows=rows))
+    assert found.summary.reasons[1] == "reliability"
+    assert found.summary.reasons[3] == "variance"
+    assert found.summary.reasons[5] == "reliability"
+    assert found.summary.reasons[7] == ""
+
+
 def test_reliability_without_draws_is_refused_and_empty_in_the_report():
     least = replace(CONFIG, min_reliability=0.5)
-    alone = replace(DRAWS, rows=TRAIN, operator=DRAWS.operator[: len(TRAIN)])
+    alone = replace(REPLICATES, rows=TRAIN, operator=REPLICATES.operator[: len(TRAIN)])
     for nothing in (None, alone):
         with pytest.raises(Refusal, match=r"clean.min_reliability: allowed null .* got 0\.5"):
             fit(TRAIN, FEATURES.names, least, nothing)
@@ -233,15 +287,16 @@ def test_further_draws_that_are_none_of_the_training_operators_are_refused(tmp_p
         return path
 
     assert raw.read_further(written(), FEATURES.metadata).names == FEATURES.names
-    tested = FEATURES.metadata.operator_id[FEATURES.metadata.split == "test"]
-    wrong = {
-        "operator_id": np.append(who.operator_id[:-1], tested[0]),
-        "ic_types": np.append(who.ic_types[:-1], "vortices"),
-        "split": np.append(who.split[:-1], "test"),
-    }
-    for name, values in wrong.items():
+    wrong = [("ic_types", -1, "vortices"), ("split", -1, "test")]
+    for split in ("validation", "test", "held_out"):
+        (other, *_) = np.flatnonzero(FEATURES.metadata.split == split)
+        (same_kind, *_) = np.flatnonzero(who.ic_types == FEATURES.metadata.ic_types[other])
+        wrong.append(("operator_id", same_kind, FEATURES.metadata.operator_id[other]))
+    for name, row, value in wrong:
+        values = getattr(who, name).astype(object if isinstance(value, str) else int)
+        values[row] = value
         with pytest.raises(
-            Refusal, match=r"further\.h5: operator \d+ from .* is no training operator"
+            Refusal, match=r"further\.h5: operator \d+ from .* the features have no"
         ):
             raw.read_further(written(**{name: values}), FEATURES.metadata)
 
@@ -249,7 +304,7 @@ def test_further_draws_that_are_none_of_the_training_operators_are_refused(tmp_p
 def test_further_draws_with_other_columns_are_refused():
     names = {**FEATURES.names, "temporal": FEATURES.names["temporal"][::-1]}
     with pytest.raises(Refusal, match="differ in their columns"):
-        reliability.draws(FEATURES, replace(FURTHER, names=names))
+        reliability.replicates(FEATURES, replace(FURTHER, names=names))
 
 
 def test_an_outlier_is_clipped_and_counted_and_its_size_does_not_matter():

@@ -337,6 +337,22 @@ def test_names_that_do_not_collide_stay_where_their_lines_end():
     np.testing.assert_allclose(style.spread(wanted, 0.1), wanted)
 
 
+@pytest.mark.parametrize(("x", "edge"), [(None, 1.0), (5.0, 0.5)])
+def test_names_stand_beside_the_ends_of_their_lines(x, edge):
+    """Apart by the gap, inside the axes, and none for a line without an end."""
+    axes = style.figure(4, 4, "").subplots()
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    ends = [(5.0, "a", "k"), (5.1, "b", "k"), (float("nan"), "c", "k"), (12.0, "d", "k")]
+    style.name_lines(axes, ends, 0.1, x)
+    places = {text.get_text(): text.xy for text in axes.texts}
+    assert {name: round(float(across), 3) for name, (across, _) in places.items()} == {
+        name: edge + 0.015 for name in "abd"
+    }
+    heights = [places[name][1] for name in "abd"]
+    assert np.diff(heights).min() == pytest.approx(0.1)
+    assert heights[-1] == pytest.approx(1.0, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.123456, "0.123"), (0.0, "0"), (None, "–"), (float("nan"), "–"), (2e-7, "2.0e-07")],

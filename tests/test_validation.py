@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ from dvc_data.hashfile.tree import Tree
 
 import validation_case as case
 from spinlock import cli
+from spinlock.evaluation import consistency
 from spinlock.refusals import Refusal
 from spinlock.validation import bytes_of, clean, features, metrics, models, operators, rollouts
 from spinlock.validation.validate import LOCKED, READABLE, validate
@@ -312,6 +314,22 @@ def test_it_fails(copy, artefact, check, damage):
     line = str(failed[check])
     assert line.startswith(f"FAIL  {check}: ")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("reader", ["clean", "train_vqvae", "evaluate"])
+def test_no_stage_reads_further_draws_of_who_is_not_to_train_on(copy, reader, monkeypatch):
+    with h5py.File(copy / case.FEATURES, "r") as file:
+        split, ids = (file[f"metadata/{name}"][...] for name in ("split", "operator_id"))
+    tested = int(ids[split == b"test"][0])
+    case.dataset("metadata/operator_id", case.put(0, tested))(copy / case.FURTHER)
+    monkeypatch.chdir(copy)
+    monkeypatch.syspath_prepend(case.STAGES)
+    sources = (
+        case.TABLE, case.ROLLOUTS, case.FEATURES, case.FURTHER, case.CLEAN, case.CATEGORIES,
+        case.TOKENIZER, case.TOKENS, case.AGENT,
+    )  # fmt: skip
+    with pytest.raises(Refusal, match=rf"further\.h5: operator {tested} from"):
+        consistency.read([*map(Path, sources)]) if reader == "evaluate" else case.run(reader)
 
 
 def test_every_check_is_seen_to_fail():

@@ -59,15 +59,20 @@ def build(folder: Path) -> Path:
     (folder / "params.yaml").write_text(json.dumps(tree))
     sys.path.insert(0, str(STAGES))
     with chdir(folder):
-        for name, paths in RUN.items():
-            spec = importlib.util.spec_from_file_location(name, STAGES / f"{name}.py")
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            module.main(*map(Path, paths))
+        for name in RUN:
+            run(name)
     sys.path.remove(str(STAGES))
     outs = [{"path": path, "md5": bytes_of.md5(folder / path)} for path in ALL]
     (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
     return folder
+
+
+def run(name: str) -> None:
+    """Run a stage in the working folder; the folder of the stages must be on the path."""
+    spec = importlib.util.spec_from_file_location(name, STAGES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(*map(Path, RUN[name]))
 
 
 Change = Callable[[np.ndarray], None]

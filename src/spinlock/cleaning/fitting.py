@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from spinlock.cleaning import reliability
 from spinlock.cleaning.cleaner import Cleaner, Columns
-from spinlock.cleaning.reliability import Draws
+from spinlock.cleaning.reliability import Replicates
 from spinlock.cleaning.sets import FAMILIES, FeatureSet
 from spinlock.params import STRICT
 from spinlock.refusals import Refusal
@@ -34,7 +34,7 @@ def fit(
     train: FeatureSet,
     names: Mapping[str, Sequence[str]],
     config: Config,
-    draws: Draws | None = None,
+    replicates: Replicates | None = None,
 ) -> Cleaner:
     """Fit the cleaner on the aggregated view of valid training operators.
 
@@ -44,8 +44,9 @@ def fit(
     operators and time.
 
     A column says too little of the operator if from another initial condition and with other noise
-    it is another: if its `intraclass_correlation` over draws is below `min_reliability`. No token
-    of it could stay while the operator stays. INITIAL columns are about u0, and are not asked.
+    it is another: if its `intraclass_correlation`, clipped, is below `min_reliability` or is not
+    known. Its tokens would hardly stay while the operator stays. INITIAL columns are about u0, and
+    are not asked.
 
     Two columns say the same if |r| > `max_correlation`, r taken over operators among INITIAL and
     SUMMARY and over operators and time among TEMPORAL. INITIAL columns are never dropped for it.
@@ -56,11 +57,11 @@ def fit(
         train: rows to learn from, none of them invalid.
         names: raw columns by family.
         config: thresholds.
-        draws: operators with several draws each, for `min_reliability` alone.
+        replicates: operators with several rows each, for `min_reliability` alone.
 
     Raises:
         Refusal: no rows, a family loses all its columns, or reliability is asked for and no
-            operator has several draws.
+            operator has several rows.
         ValueError: another number of names than of columns.
     """
     if not len(train):
@@ -70,12 +71,12 @@ def fit(
     }
     initial, summary, temporal = (families[name] for name in FAMILIES)
     if config.min_reliability is not None:
-        if draws is None or not draws.several:
+        if replicates is None or not replicates.several:
             raise Refusal(
                 "clean.min_reliability: allowed null without further draws of valid training "
                 f"operators (extract.further_draws), got {config.min_reliability}"
             )
-        found = reliability.measured(_cleaner(families), draws)
+        found = reliability.measured(_cleaner(families), replicates)
         for name in ("summary", "temporal"):
             families[name].drop_unreliable(found[name], config.min_reliability)
     _drop_repeated([initial, summary], initial, config.max_correlation)

@@ -94,7 +94,7 @@ def read_further(path: Path | str, known: Metadata) -> Features:
     for operator, kind, split in zip(who.operator_id, who.ic_types, who.split, strict=True):
         if split != "train" or (operator, kind) not in ours:
             raise Refusal(
-                f"{path}: operator {operator} from {kind} ({split}) is no training operator of the "
-                "features beside it; they are of different runs (dvc repro)"
+                f"{path}: operator {operator} from {kind} ({split}): the features have no training "
+                "operator of that number and kind; they are of different runs (dvc repro)"
             )
     return further

@@ -12,7 +12,7 @@ from spinlock.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
+class Replicates:
     """Aggregated rows of operators, each from several initial conditions and noises."""
 
     rows: FeatureSet
@@ -24,8 +24,8 @@ class Draws:
         return len(np.unique(self.operator)) < len(self.operator)
 
 
-def draws(source: Features, further: Features) -> Draws:
-    """The valid training operators of a set, and the valid further draws of them.
+def replicates(source: Features, further: Features) -> Replicates:
+    """The valid rows of training operators: their own, and their further draws.
 
     Raises:
         Refusal: they have other columns.
@@ -38,11 +38,14 @@ def draws(source: Features, further: Features) -> Draws:
     chosen = [(each, each.metadata.rows("train")) for each in (source, further)]
     first, second = (each.aggregated.take(rows) for each, rows in chosen)
     owners = [each.metadata.operator_id[rows] for each, rows in chosen]
-    return Draws(rows=first.join(second), operator=np.concatenate(owners))
+    return Replicates(rows=first.join(second), operator=np.concatenate(owners))
 
 
-def measured(cleaner: Cleaner, given: Draws) -> dict[str, Float[np.ndarray, " D"]]:
-    """`intraclass_correlation` of all raw columns by family, clipped as the cleaner clips them."""
+def measured(cleaner: Cleaner, given: Replicates) -> dict[str, Float[np.ndarray, " D"]]:
+    """`intraclass_correlation` of all raw columns by family, clipped as the cleaner clips them.
+
+    Unclipped, a few rows of heavy tails would decide.
+    """
     found = {}
     for family in FAMILIES:
         columns = cleaner.family(family)
@@ -63,7 +66,8 @@ def intraclass_correlation(
     own, which are summed before they are divided.
 
     1 if values of a group are equal. Bad case: 0, where they are no more alike than any two; an
-    estimate may be below it.
+    estimate may be below it. Further draws keep the kind of u0 of their operator, so what tells
+    kinds apart counts as what tells operators apart.
 
     Args:
         values: NaN where missing, which no sum counts.
@@ -79,7 +83,8 @@ def intraclass_correlation(
     count = np.add.reduceat(exists.astype(np.float64), starts)
     total, groups = count.sum(0), (count > 0).sum(0)
     known = (groups > 1) & (total > groups)
-    cells = np.where(exists, cells, 0.0)
+    lowest = np.where(exists, cells, np.inf).min(0)  # a constant column becomes 0 to the bit
+    cells = np.where(exists, cells - lowest, 0.0)
     cells = np.where(exists, cells - cells.sum(0) / np.maximum(total, 1), 0.0)
     between = (np.square(np.add.reduceat(cells, starts)) / np.maximum(count, 1)).sum(0)
     within = _ratio(np.square(cells).sum(0) - between, total - groups, known)
