@@ -10,7 +10,8 @@ from spinlock import comparison, experiments, params, profiles
 from spinlock.refusals import Refusal
 
 NAMES = (
-    "agent", "architecture", "categories", "codes", "features", "initial_conditions", "losses",
+    "agent", "architecture", "categories", "codes",
+    "columns", "features", "initial_conditions", "losses",
     "options", "seeds", "tokenizer_seeds",
 )  # fmt: skip
 GOOD = """\
