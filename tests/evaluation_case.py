@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import operator_cases
+import synthetic_features
 import tokenizer_cases
 from spinlock import store
 from spinlock.cleaning import cleanset, fitting, raw
@@ -138,14 +139,7 @@ def sources(folder: Path) -> Sources:
     files.write(folder / "g.h5", again, described, index, groups, raw.FURTHER)
     further = raw.read(folder / "g.h5", raw.FURTHER)
     train = features.aggregated.take(features.metadata.rows("train"))
-    thresholds = fitting.Config(
-        max_missing=0.2,
-        min_variance=1e-8,
-        clip_sigmas=5.0,
-        max_correlation=0.99,
-        min_reliability=None,
-    )
-    cleaner = fitting.fit(train, features.names, thresholds)
+    cleaner = fitting.fit(train, features.names, synthetic_features.THRESHOLDS)
     cleaned = cleanset.clean(features, cleaner)
     return Sources(
         operators=operators,

@@ -7,11 +7,18 @@ import numpy as np
 import torch
 
 from spinlock import artifacts
-from spinlock.cleaning import metadata
+from spinlock.cleaning import fitting, metadata
 from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.raw import Features
 from spinlock.cleaning.sets import FeatureSet
 
+THRESHOLDS = fitting.Config(
+    max_missing=0.2,
+    min_variance=1e-8,
+    clip_sigmas=5.0,
+    max_correlation=0.99,
+    min_reliability=None,
+)
 STEPS, REALIZATIONS = 8, 3
 GROUPS = ("energy", "rhythm", "memory")  # of SUMMARY, four statistics each
 NAMES = {

@@ -17,7 +17,6 @@ from spinlock.categories import clustering, mapping, naming, quality
 from spinlock.categories.discovery import discover, summaries
 from spinlock.categories.partition import Config, Score
 from spinlock.cleaning import cleanset
-from spinlock.cleaning.fitting import Config as CleanConfig
 from spinlock.cleaning.fitting import fit
 from spinlock.cleaning.sets import FAMILIES
 from spinlock.refusals import Refusal
@@ -34,14 +33,7 @@ CONFIG = Config(
 )
 SEED = 7
 FEATURES = synthetic.features(240)
-CLEAN = CleanConfig(
-    max_missing=0.2,
-    min_variance=1e-8,
-    clip_sigmas=5.0,
-    max_correlation=0.99,
-    min_reliability=None,
-)
-CLEANER = fit(synthetic.train(FEATURES), FEATURES.names, CLEAN)
+CLEANER = fit(synthetic.train(FEATURES), FEATURES.names, synthetic.THRESHOLDS)
 COLUMNS = CLEANER.kept
 KNOWN = [name for family in FAMILIES for name in COLUMNS[family]]
 TRAIN = CLEANER.apply(synthetic.train(FEATURES), smooth=False)

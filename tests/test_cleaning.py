@@ -19,13 +19,7 @@ from spinlock.cleaning.fitting import Config, fit
 from spinlock.cleaning.sets import FAMILIES, Cleaned, FeatureSet
 from spinlock.refusals import Refusal
 
-CONFIG = Config(
-    max_missing=0.2,
-    min_variance=1e-8,
-    clip_sigmas=5.0,
-    max_correlation=0.99,
-    min_reliability=None,
-)
+CONFIG = synthetic.THRESHOLDS
 FEATURES = synthetic.features()
 TRAIN = synthetic.train(FEATURES)
 CLEANER = fit(TRAIN, FEATURES.names, CONFIG)
@@ -164,7 +158,7 @@ def test_reliability_is_that_of_the_published_example():
 
 
 def test_reliability_of_three_groups_is_that_of_the_sums_by_hand():
-    """Groups 1 2 3, 7, and 4 8: M_b = 16 / 2, M_w = 10 / 3, k = (6 - 14 / 6) / 2 = 11 / 6."""
+    """Groups 1 2 3, 7, and 4 8: M_b = 173 / 12, M_w = 10 / 3, k = (6 - 14 / 6) / 2 = 11 / 6."""
     values, group = np.array([[1.0], [2.0], [3.0], [7.0], [4.0], [8.0]]), [0, 0, 0, 1, 2, 2]
     means = np.array([2.0, 7.0, 6.0])
     total = 25 / 6

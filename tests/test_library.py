@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import spinlock
+import synthetic_features
 import tokenizer_cases
 from operator_cases import roll_out, table, theta
 from spinlock import store
@@ -105,7 +106,7 @@ def run(tmp_path_factory):
     files.write(folder / "data" / "features.h5", operators, described, index, GROUPS)
     found = raw.read(folder / "data" / "features.h5")
     train = found.aggregated.take(found.metadata.rows("train"))
-    cleaner = fitting.fit(train, found.names, tokenizer_cases.THRESHOLDS)
+    cleaner = fitting.fit(train, found.names, synthetic_features.THRESHOLDS)
     cleaned = cleanset.clean(found, cleaner)
     model = tokenizer_cases.started(cleaner, cleaned)
     model.save(folder / "models" / "tokenizer.pt")

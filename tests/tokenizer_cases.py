@@ -55,19 +55,12 @@ CONFIG = Config(
     epochs=4,
     patience=10,
 )
-THRESHOLDS = fitting.Config(
-    max_missing=0.2,
-    min_variance=1e-8,
-    clip_sigmas=5.0,
-    max_correlation=0.99,
-    min_reliability=None,
-)
 
 
 def source(count: int = 60, seed: int = 0) -> tuple[fitting.Cleaner, CleanSet]:
     """A cleaner and both cleaned views."""
     features = synthetic.features(count, seed)
-    cleaner = fitting.fit(synthetic.train(features), features.names, THRESHOLDS)
+    cleaner = fitting.fit(synthetic.train(features), features.names, synthetic.THRESHOLDS)
     return cleaner, cleanset.clean(features, cleaner)
 
 
