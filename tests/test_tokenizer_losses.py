@@ -102,3 +102,36 @@ def test_commitment_counts_rows_by_weight():
     distances = torch.tensor([[1.0, 2.0], [5.0, 7.0]])
     weights = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
     assert float(losses.commitment(distances, weights)) == pytest.approx((1 + 2 + 14) / 4)
+
+
+def test_the_codebook_loss_counts_rows_by_weight_and_categories_by_columns():
+    distances = torch.tensor([[1.0, 2.0], [5.0, 7.0]])
+    weights = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
+    found = losses.codebook(distances, weights, torch.tensor([3.0, 1.0]))
+    assert float(found) == pytest.approx((0.75 * 1 + 0.25 * (2 + 14)) / 2)
+
+
+def test_tokens_that_differ_by_the_rank_of_the_distance_cost_nothing_and_reversed_ones_two():
+    apart = normal(50, 1)[:, 0].abs().cumsum(0)
+    shared = torch.linspace(36, 0, 50)
+    assert float(losses.symbols(apart, shared)) == pytest.approx(0.0, abs=1e-5)
+    assert float(losses.symbols(apart.exp(), 2 * shared + 1)) == pytest.approx(0.0, abs=1e-5)
+    assert float(losses.symbols(apart, -shared)) == pytest.approx(2.0, abs=1e-5)
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    assert float(losses.symbols(apart[order], shared[order])) == pytest.approx(0.0, abs=1e-5)
+    assert abs(1 - float(losses.symbols(apart[order], shared))) < 0.3
+
+
+def test_the_loss_of_symbols_lets_far_rows_share_less_and_near_ones_more():
+    shared = torch.tensor([1.0, 1.0, 1.0, 1.5]).requires_grad_()
+    losses.symbols(torch.tensor([4.0, 1.0, 2.0, 3.0]), shared).backward()
+    assert shared.grad[1] < 0 < shared.grad[0]  # descent raises what the nearest pair shares
+
+
+def test_a_single_pair_or_tokens_that_all_share_have_no_gradient_but_a_finite_loss():
+    for apart, shared in ((torch.ones(1), torch.ones(1)), (normal(9), torch.full((9,), 3.0))):
+        shared.requires_grad_()
+        found = losses.symbols(apart, shared)
+        found.backward()
+        assert found.isfinite()
+        assert shared.grad.isfinite().all()

@@ -31,6 +31,7 @@ OTHERS = {
     "single_view_weight": 0.5,
     "learning_rate": 2e-2,
     "encoder_learning_rate": 2e-3,
+    "code_learning_rate": 2e-2,
     "weight_decay": 1e-1,
     "batch_size": 16,
     "warmup_epochs": 0,

@@ -17,7 +17,7 @@ def quantizer(seed: int = 0, sizes=(6, 5), dims=(3, 2), search_width: int = 1, l
     for parameter in made.parameters():
         parameter.data = torch.randn(parameter.shape, generator=rng)
     for level in range(len(sizes)):
-        made.codes(level).copy_(torch.randn(made.codes(level).shape, generator=rng))
+        made.codes(level).data = torch.randn(made.codes(level).shape, generator=rng)
         made.counts(level).fill_(1.0)
     return made
 
@@ -51,7 +51,7 @@ def test_rows_and_groups_do_not_see_each_other():
 
 def test_one_level_that_spans_the_space_passes_the_gradient_on_unchanged():
     made = quantizer(sizes=(6,), dims=(4,))
-    for parameter in made.parameters():
+    for parameter in (*made.down, *made.up):
         parameter.data = torch.eye(4).expand(3, 4, 4).clone()
     points = latents(1).requires_grad_()
     weights = latents(2)
@@ -61,7 +61,7 @@ def test_one_level_that_spans_the_space_passes_the_gradient_on_unchanged():
 
 def test_commitment_is_the_distance_to_the_codes_and_pulls_towards_them():
     made = quantizer(sizes=(6,), dims=(4,))
-    for parameter in made.parameters():
+    for parameter in (*made.down, *made.up):
         parameter.data = torch.eye(4).expand(3, 4, 4).clone()
     points = latents(1).requires_grad_()
     found = made(points)
@@ -106,7 +106,7 @@ def test_rows_without_weight_move_no_code():
 
 def test_a_code_that_nothing_chooses_for_ever_stays_finite_and_in_its_place():
     made = quantizer(sizes=(3,), dims=(4,))
-    made.codes(0)[:, 0] = 1e3
+    made.codes(0).data[:, 0] = 1e3
     found = made(latents(1))
     for _ in range(2000):
         made.follow(found, torch.ones(20, 3), 0.9)
@@ -125,6 +125,58 @@ def test_only_rare_codes_are_reset_and_onto_rows_of_the_batch():
     assert (found.projected[0][:, 1] == made.codes(0)[1, 2]).all(-1).any()
 
 
+def test_two_rows_are_expected_to_share_more_tokens_the_more_they_share_at_any_scale():
+    """Codes at the corners of a simplex, rows on them: every other code is 2 s² farther."""
+    made = quantizer(sizes=(4, 4), dims=(4, 4), search_width=4)
+    for parameter in (*made.down, *made.up):
+        parameter.data = torch.eye(4).expand(3, 4, 4).clone()
+    for level, scale in enumerate((1e3, 1.0)):
+        made.codes(level).data = scale * torch.eye(4).expand(3, 4, 4).clone()
+    rng = torch.Generator().manual_seed(1)
+    tokens = torch.randint(4, (20, 3, 2), generator=rng)
+    found = made(made.decode(tokens).detach())
+    assert torch.equal(found.tokens, tokens)
+    soft = made.probabilities(found, slice(None))
+    chosen, other = np.exp([4.0, 0.0]) / (np.exp(4.0) + 3)  # exp(-0 / 0.25) and exp(-1 / 0.25)
+    equal, unequal = chosen**2 + 3 * other**2, 2 * chosen * other + 2 * other**2
+    shared = (made.flat(tokens)[:, None] == made.flat(tokens)[None]).sum(-1)
+    expected = shared * equal + (6 - shared) * unequal
+    torch.testing.assert_close(soft @ soft.T, expected.float(), atol=0, rtol=1e-2)
+    some = made.probabilities(found, slice(0, 20, 4))
+    torch.testing.assert_close(some, soft[::4], atol=1e-3, rtol=0)
+
+
+def test_the_likeliest_code_is_the_nearest_and_all_of_a_token_sum_to_one():
+    made, points = quantizer(dims=(4, 4), levels=(2, 1, 2)), latents(1)
+    for parameter in (*made.down, *made.up):
+        parameter.data = torch.eye(4).expand(len(parameter), 4, 4).clone()
+    soft = made.probabilities(made(points), slice(None)).split([6, 6, 6, 5, 5], 1)
+    nearest = made(points).tokens
+    assert torch.equal(soft[1].argmax(1), nearest[:, 1, 0])
+    assert torch.equal(soft[4].argmax(1), nearest[:, 2, 1])
+    for part in soft:
+        torch.testing.assert_close(part.sum(1), torch.ones(20))
+
+
+def test_a_token_of_a_single_code_is_shared_by_all():
+    made = quantizer(sizes=(1,), dims=(4,))
+    soft = made.probabilities(made(latents(1)), slice(None))
+    assert torch.equal(soft, torch.ones(20, 3))
+
+
+def test_decoding_and_a_soft_choice_reach_the_codes_and_straight_through_latents_do_not():
+    made = quantizer()
+    found = made(latents(1))
+    (found.latents.square().sum() + found.commitment.sum()).backward()
+    assert all(made.codes(level).grad is None for level in range(2))
+    made.decode(found.tokens).square().sum().backward()
+    decoded = [made.codes(level).grad.clone() for level in range(2)]
+    made.probabilities(made(latents(1)), slice(None)).square().sum().backward()
+    for level, before in enumerate(decoded):
+        assert (before != 0).any()
+        assert not torch.equal(made.codes(level).grad, before)
+
+
 def test_bits_are_the_logarithms_of_the_codebook_sizes():
     assert quantizer(sizes=(8, 4), dims=(2, 2)).bits == 15.0
     assert quantizer(sizes=(8, 4), dims=(2, 2), levels=(1, 2, 1)).bits == 11.0
@@ -141,7 +193,8 @@ def test_a_group_with_fewer_levels_is_coded_as_if_it_were_alone(seed):
             place = [group] if level == 0 else made.groups(level).tolist().index(group)
             alone.down[level].data = made.down[level].data[place].reshape(1, 4, 3)
             alone.up[level].data = made.up[level].data[place].reshape(1, 3, 4)
-            alone.codes(level).copy_(made.codes(level)[place].reshape(1, sizes[level], 3))
+            own = made.codes(level).detach()[place].reshape(1, sizes[level], 3)
+            alone.codes(level).data = own.clone()
         one = alone(points[:, [group]])
         assert torch.equal(one.tokens, found.tokens[:, [group], :depth])
         torch.testing.assert_close(one.latents[:, 0], found.latents[:, group])

@@ -136,7 +136,7 @@ def test_a_second_fit_corrects_what_the_first_leaves_over(made):
 def test_latents_that_are_all_the_same_correct_by_a_constant(made, code):
     model, train = started(made, **ONCE)
     for level in range(2):
-        model.quantizer.codes(level).fill_(code)
+        model.quantizer.codes(level).data.fill_(code)
     with torch.no_grad():
         before = model.decoder(model.quantizer.decode(torch.zeros(2, 5, 2, dtype=torch.int64)))
     readout.fit(model, train, 7)

@@ -12,7 +12,16 @@ from spinlock.tokenizer import initialization, objective, report, scores, traini
 from spinlock.tokenizer.config import LossConfig
 from spinlock.tokenizer.model import Tokenizer
 
-WEIGHTS = ("reconstruction", "vq", "orthogonality", "informativeness", "topographic", "families")
+WEIGHTS = (
+    "reconstruction",
+    "vq",
+    "codebook",
+    "symbols",
+    "orthogonality",
+    "informativeness",
+    "topographic",
+    "families",
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +68,8 @@ def gradients(made, losses: LossConfig, quantized: bool = True) -> set[str]:
     [
         ("reconstruction", {"encoder", "quantizer", "decoder"}),
         ("vq", {"encoder", "quantizer"}),
+        ("codebook", {"quantizer"}),
+        ("symbols", {"encoder", "quantizer"}),
         ("orthogonality", {"encoder"}),
         ("informativeness", {"encoder", "quantizer", "partial"}),
         ("topographic", {"encoder", "quantizer"}),
@@ -138,7 +149,7 @@ def test_before_any_training_the_latents_keep_what_pca_of_each_category_keeps(ma
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_training_lowers_the_error_of_operators_never_seen(seed):
-    slow = {"learning_rate": 3e-3, "encoder_learning_rate": 1e-5}
+    slow = {"learning_rate": 3e-3, "encoder_learning_rate": 1e-5, "code_learning_rate": 1e-3}
     _, history = run(cases.source(400, seed), batch_size=128, **slow)
     first, best = history[2]["reconstruction"], min(r["reconstruction"] for r in history[2:])
     assert best < first < 1.0
@@ -176,7 +187,7 @@ def test_test_and_held_out_rows_change_nothing(made):
 
 def test_training_stops_after_the_patience(made):
     _, history = run(made, patience=2, epochs=60)
-    quantized = [record["reconstruction"] for record in history[2:]]
+    quantized = [scores.cost(record, cases.LOSSES.symbols) for record in history[2:]]
     assert len(quantized) < 60
     assert quantized.index(min(quantized)) == len(quantized) - 3
 
@@ -184,13 +195,34 @@ def test_training_stops_after_the_patience(made):
 def test_the_best_epoch_is_the_one_that_is_kept(made):
     model, history = run(made, readout=replace(cases.CONFIG.readout, copies=0))
     validation = report.validation_examples(model, made[1])
-    kept = training.validation_scores(model, validation, quantized=True)["reconstruction"]
-    assert kept == min(record["reconstruction"] for record in history[2:])
+    kept = training.validation_scores(model, validation, quantized=True)
+    symbols = cases.LOSSES.symbols
+    best = min(history[2:], key=lambda record: scores.cost(record, symbols))
+    assert kept["reconstruction"] == best["reconstruction"]
+    assert kept["topo_tokens"] == best["topo_tokens"]
+
+
+def test_with_symbols_the_best_epoch_may_have_more_error_and_tokens_nearer_to_the_distances():
+    small = {"reconstruction": 0.20, "topo_tokens": 0.4}
+    near = {"reconstruction": 0.21, "topo_tokens": 0.6}
+    assert scores.cost(small, 0.0) < scores.cost(near, 0.0)
+    assert scores.cost(small, 0.1) > scores.cost(near, 0.1)
+    assert scores.cost(small, 0.1) == pytest.approx(0.26)
+
+
+def test_symbols_bring_the_tokens_nearer_to_the_distances(made):
+    none, much = (replace(cases.LOSSES, symbols=weight) for weight in (0.0, 3.0))
+    ends = {}
+    for name, losses in (("none", none), ("much", much)):
+        model, _ = run(made, losses=losses, epochs=20)
+        validation = report.validation_examples(model, made[1])
+        ends[name] = training.validation_scores(model, validation, quantized=True)
+    assert ends["much"]["topo_tokens"] > ends["none"]["topo_tokens"] + 0.05
 
 
 def test_distances_are_compared_among_the_first_operators_alone(made, monkeypatch):
     """The error counts them all."""
-    monkeypatch.setattr(training, "MOST_PAIRED", 6)
+    monkeypatch.setattr(objective, "PAIRED", 6)
     model = cases.started(*made)
     validation = report.validation_examples(model, made[1])
     assert validation.num_operators > 6
@@ -202,6 +234,7 @@ def test_distances_are_compared_among_the_first_operators_alone(made, monkeypatc
     )
     assert before["topo_pre"] == after["topo_pre"]
     assert before["topo_post"] == after["topo_post"]
+    assert before["topo_tokens"] == after["topo_tokens"] != 0
     assert before["reconstruction"] != after["reconstruction"]
 
 

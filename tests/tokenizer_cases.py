@@ -13,6 +13,8 @@ from spinlock.tokenizer.model import Tokenizer
 LOSSES = LossConfig(
     reconstruction=1.0,
     vq=1.0,
+    codebook=1.0,
+    symbols=0.1,
     orthogonality=0.1,
     orthogonality_target=0.15,
     informativeness=0.1,
@@ -49,6 +51,7 @@ CONFIG = Config(
     single_view_weight=1.0,
     learning_rate=1e-2,
     encoder_learning_rate=1e-3,
+    code_learning_rate=1e-2,
     weight_decay=1e-2,
     batch_size=32,
     warmup_epochs=2,

@@ -20,6 +20,8 @@ class LossConfig:
 
     reconstruction: Weight  # mean squared error of the target's cells, all tokens of a block
     vq: Weight  # commitment of the projected residuals to their codes
+    codebook: Weight  # squared distance of the latents to their codes; moves codes alone
+    symbols: Weight  # 1 - correlation of distances with the tokens expected to differ
     orthogonality: Weight  # correlation between the latents of two categories
     orthogonality_target: Share  # the correlation that costs nothing
     informativeness: Weight  # reconstruction of each category from its own tokens alone
@@ -80,11 +82,12 @@ class Config:
     single_view_weight: Weight  # of all single views of an operator together; aggregated has 1
     learning_rate: Annotated[float, Field(gt=0)]  # of decoders and family embeddings
     encoder_learning_rate: Annotated[float, Field(gt=0)]  # of encoder and projections
+    code_learning_rate: Annotated[float, Field(gt=0)]  # of codes, by the losses that reach them
     weight_decay: Weight
     batch_size: Size  # rows, every view of an operator being one
     warmup_epochs: Annotated[int, Field(ge=0)]  # without quantization, before the k-means
     epochs: Size  # with quantization, at most
-    patience: Size  # epochs without a better validation reconstruction before stopping
+    patience: Size  # epochs without a better `scores.cost` on validation before stopping
 
     def __post_init__(self) -> None:
         for name in ("codebook_size", "latent_dim"):

@@ -1,5 +1,6 @@
 """The losses of the tokenizer; each is a mean, so that weights do not depend on sizes."""
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -19,6 +20,15 @@ def reconstruction(
 def commitment(distances: Float[Tensor, "n G"], weights: Float[Tensor, "n G"]) -> Float[Tensor, ""]:
     """Mean squared distance of the projected residuals to their codes."""
     return _mean(distances, weights)
+
+
+def codebook(
+    distances: Float[Tensor, "n G"],
+    weights: Float[Tensor, "n G"],
+    columns: Float[Tensor, " G"],
+) -> Float[Tensor, ""]:
+    """Mean squared distance of latents to what their tokens stand for, categories by columns."""
+    return (distances * weights).mean(0) @ (columns / columns.sum())
 
 
 def orthogonality(
@@ -68,6 +78,21 @@ def topographic(
     """
     valid = (weights.sum(0) > 0).to(before.dtype)
     return _mean(1 - correlation(before, after, weights), valid)
+
+
+def symbols(apart: Float[Tensor, " p"], shared: Float[Tensor, " p"]) -> Float[Tensor, ""]:
+    """1 − correlation, over pairs, of the rank of a distance with the tokens not shared.
+
+    0 if tokens differ in proportion to the rank; bad case: 1 if they have nothing to do with it.
+
+    Args:
+        apart: distance of the rows of each pair; it has no gradient.
+        shared: tokens that they have, or are expected to have, in common.
+    """
+    ranks = torch.empty_like(shared)
+    ranks[apart.argsort(stable=True)] = torch.linspace(0, 1, len(apart))
+    every = torch.ones_like(shared)[:, None]
+    return 1 - correlation(ranks[:, None], -shared[:, None], every)[0]
 
 
 def distance(latents: Float[Tensor, "n G E"], pairs: Int[Tensor, "2 p"]) -> Float[Tensor, "p G"]:

@@ -4,11 +4,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spinlock.tokenizer import losses
+from spinlock.tokenizer import losses, scores
 from spinlock.tokenizer.config import LossConfig
 from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.grid import Quantized
 from spinlock.tokenizer.model import Tokenizer
+from spinlock.tokenizer.quantizer import ResidualQuantizer
+
+PAIRED = 512  # operators whose distances are all compared: the price is their square
 
 
 def terms(
@@ -42,12 +45,33 @@ def terms(
         found["families"] = losses.reconstruction(embedded, inputs.cells, batch.cells)
     if codes and weights.vq:
         found["vq"] = model.config.commitment * losses.commitment(codes.commitment, batch.groups)
+    if codes and isinstance(model.quantizer, ResidualQuantizer):
+        if weights.codebook:
+            rest = latents.detach() - model.quantizer.decode(codes.tokens)
+            distances = rest.square().sum(-1)
+            found["codebook"] = losses.codebook(distances, batch.groups, model.layout.widths())
+        if weights.symbols:
+            found["symbols"] = _symbols(model.quantizer, batch, codes, model.layout.weights())
     return found, codes
 
 
 def total(found: dict[str, Float[Tensor, ""]], weights: LossConfig) -> Float[Tensor, ""]:
     """The weighted sum."""
     return torch.stack([getattr(weights, name) * value for name, value in found.items()]).sum()
+
+
+def _symbols(
+    quantizer: ResidualQuantizer,
+    batch: Examples,
+    codes: Quantized,
+    weights: Float[Tensor, " Q"],
+) -> Float[Tensor, ""]:
+    """Input ↔ tokens, of all pairs of the first `PAIRED` operators, each in its first view."""
+    rows = slice(None, PAIRED * batch.views, batch.views)
+    apart = scores.cell_distances(batch.inputs.cells[rows], batch.inputs.exists[rows], weights)
+    soft = quantizer.probabilities(codes, rows)
+    i, j = torch.triu_indices(len(soft), len(soft), 1)
+    return losses.symbols(apart, (soft @ soft.T)[i, j])
 
 
 def _topographic(

@@ -12,6 +12,7 @@ from spinlock.tokenizer.grid import Quantized, TokenGrid, grouped
 from spinlock.tokenizer.search import search
 
 EMPTY = 1e-6  # a code whose average count is below this keeps its place
+TEMPERATURE = 0.25  # of a soft choice of codes; from 0.12 to 0.5 makes little difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,8 @@ class ResidualQuantizer(TokenGrid):
     $\hat z = \sum_l q_l U_l$, and `search` chooses the codes so that it is near z.
     Straight-through: the gradient takes $q_l$ for $x_l$ (van den Oord et al. 2017; residual levels
     as in Zeghidour et al. 2021). The codes follow moving averages of the residuals that chose them
-    (van den Oord et al. 2017, appendix A.1); they are buffers.
+    (van den Oord et al. 2017, appendix A.1); beside that, gradients of `decode` and of
+    `probabilities` reach them, those of the straight-through latents do not.
     """
 
     def __init__(
@@ -159,7 +161,7 @@ class ResidualQuantizer(TokenGrid):
         for level, (n, size, dim) in enumerate(zip(numbers, sizes, dims, strict=True)):
             members = self.exists[:, level].nonzero()[:, 0]
             self.register_buffer(f"groups_{level}", members, persistent=False)
-            self.register_buffer(f"codes_{level}", torch.zeros(n, size, dim))
+            self.register_parameter(f"codes_{level}", nn.Parameter(torch.zeros(n, size, dim)))
             self.register_buffer(f"counts_{level}", torch.zeros(n, size))
 
     def groups(self, level: int) -> Int[Tensor, " g"]:
@@ -168,7 +170,7 @@ class ResidualQuantizer(TokenGrid):
 
     def codes(self, level: int) -> Float[Tensor, "g K d"]:
         """The codebooks of a level."""
-        return self.get_buffer(f"codes_{level}")
+        return self.get_parameter(f"codes_{level}")
 
     def counts(self, level: int) -> Float[Tensor, "g K"]:
         """Moving average of the rows per step that chose each code."""
@@ -186,7 +188,7 @@ class ResidualQuantizer(TokenGrid):
             groups = self.groups(level)
             partial = partial.only(groups)
             point = partial.project(down)
-            code = look_up(self.codes(level), tokens[:, groups, level]).transpose(0, 1)
+            code = look_up(self.codes(level).detach(), tokens[:, groups, level]).transpose(0, 1)
             partial = partial.add(point + (code - point).detach(), self.up[level])
             projected.append(point.transpose(0, 1))
             distance = distance.index_add(0, groups, (point - code).square().sum(-1))
@@ -214,6 +216,24 @@ class ResidualQuantizer(TokenGrid):
             codes = look_up(self.codes(level), tokens[:, groups, level])
             total = total.index_add(1, groups, grouped(codes, self.up[level]))
         return total
+
+    def probabilities(self, quantized: Quantized, rows: slice) -> Float[Tensor, "r c"]:
+        r"""A soft choice of codes for some rows, the codes of all tokens side by side.
+
+        $p_k \propto \exp(-\|x_l - c_k\|^2 / τ)$ (Agustsson et al. 2017), with $x_l$ the projected
+        residual and τ `TEMPERATURE` times what, in the mean of a token's rows, the second nearest
+        code is farther than the nearest. So $\langle p_i, p_j \rangle$ is how many tokens two rows
+        are expected to share.
+        """
+        parts = []
+        for level, point in enumerate(quantized.projected):
+            own, codes = point[rows].transpose(0, 1), self.codes(level)
+            square = codes.square().sum(-1)[:, None]  # that of the point is the same for all codes
+            distance = torch.baddbmm(square, own, codes.mT, alpha=-2)
+            least = distance.detach().topk(min(2, codes.shape[1]), largest=False).values
+            width = TEMPERATURE * (least[..., -1] - least[..., 0]).mean(1)[:, None, None]
+            parts.append((-distance / width.clamp_min(1e-12)).softmax(-1))
+        return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], 1)
 
     @torch.no_grad()
     def follow(self, quantized: Quantized, weights: Float[Tensor, "n G"], decay: float) -> None:

@@ -76,13 +76,13 @@ def metrics(
       weights only. Bad case: it grows while `reconstruction` of the training operators falls.
     * `vqvae/reconstruction`, `vqvae/quality`: `scores.reconstruction` on validation, in train
       variances (0 perfect, 1 no better than the mean), and 1 minus it (bad case: 0 or less).
-    * `vqvae/topo_pre`, `vqvae/topo_post`: `scores.topographic_similarity` on validation, input ↔
-      latent and latent ↔ quantized. Bad case: 0.
+    * `vqvae/topo_pre`, `vqvae/topo_post`, `vqvae/topo_tokens`: `scores.topographic_similarity` on
+      validation, input ↔ latent, latent ↔ quantized and input ↔ tokens (Hamming). Bad case: 0.
     * `vqvae/utilization`, `vqvae/perplexity`, `vqvae/perplexity_normalized`: `scores.utilization`
       and `scores.perplexity` of the aggregated view of the training operators.
     * `vqvae/bits`: bits of an operator's tokens if all codes were equally likely.
-    * `vqvae/epochs`, `vqvae/best_epoch`: quantized or not, counted from 1; the best by the
-      reconstruction before `readout.fit`, which the curves show.
+    * `vqvae/epochs`, `vqvae/best_epoch`: quantized or not, counted from 1; the best by
+      `scores.cost` before `readout.fit`, of what the curves show.
 
     Args:
         model: the trained tokenizer.
@@ -91,8 +91,8 @@ def metrics(
         finished: `training.validation_scores` of the trained tokenizer.
     """
     last = model.config.warmup_epochs
-    quantized = [record["reconstruction"] for record in history[last:]]
-    epoch = last + quantized.index(min(quantized))
+    costs = [scores.cost(record, model.config.losses.symbols) for record in history[last:]]
+    epoch = last + costs.index(min(costs))
     used = _used(model, tokens)
     return {
         "vqvae/val_loss": finished["val_loss"],
@@ -100,6 +100,7 @@ def metrics(
         "vqvae/quality": 1 - finished["reconstruction"],
         "vqvae/topo_pre": finished["topo_pre"],
         "vqvae/topo_post": finished["topo_post"],
+        "vqvae/topo_tokens": finished["topo_tokens"],
         "vqvae/utilization": scores.utilization(used),
         "vqvae/perplexity": scores.perplexity(used, normalized=False),
         "vqvae/perplexity_normalized": scores.perplexity(used, normalized=True),

@@ -1,6 +1,6 @@
 """Scores of a tokenizer; evaluation uses the same functions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -34,6 +34,16 @@ def column_errors(
 def reconstruction(errors: Float[Tensor, " D"]) -> float:
     """Mean of the column errors that exist; bad case: 1 if nothing but the mean is decoded."""
     return float(errors.nanmean())
+
+
+def cost(record: Mapping[str, float], symbols: float) -> float:
+    """What the best epoch has least of: error, and distances lost by tokens, by the loss's weight.
+
+    Args:
+        record: `reconstruction`, and `topo_tokens`: `topographic_similarity` of input and tokens.
+        symbols: weight of the loss `symbols`.
+    """
+    return record["reconstruction"] + symbols * (1 - record["topo_tokens"])
 
 
 def distances(points: Float[Tensor, "n d"]) -> Float[Tensor, " pairs"]:
@@ -103,5 +113,4 @@ def perplexity(used: list[Int[Tensor, " K"]], normalized: bool) -> float:
 
 def joint(latents: Float[Tensor, "n G E"], layout: Layout) -> Float[Tensor, "n d"]:
     """Latents side by side, each category weighing as its number of columns."""
-    share = torch.stack([part.sum() for part in layout.weights().split(layout.sizes)])
-    return (latents * share.sqrt()[:, None]).flatten(1)
+    return (latents * layout.widths().sqrt()[:, None]).flatten(1)

@@ -19,9 +19,8 @@ from spinlock.tokenizer.quantizer import ResidualQuantizer
 KIND = "train_vqvae"
 SAVE_EVERY = 10  # epochs between two checkpoints of a run; how often cannot change a result
 
-MOST_PAIRED = 512  # validation operators whose distances are compared: the price is their square
-
 SLOW = ("encoder.", "quantizer.")  # what moves the latents under the codes
+CODES = "quantizer.codes_"
 
 Record = dict[str, float]
 
@@ -31,9 +30,8 @@ def fit(
 ) -> Iterator[Record]:
     """Train; yield the scores of each epoch, those of a resumed run's past first.
 
-    When the generator ends, the model has the weights of its best epoch, by the validation
-    reconstruction, with the correction of `readout.fit`, and the statistics of its training
-    latents.
+    When the generator ends, the model has the weights of its best epoch, by `scores.cost` on
+    validation, with the correction of `readout.fit`, and the statistics of its training latents.
 
     Args:
         model: a tokenizer, its weights of no account.
@@ -120,7 +118,8 @@ class _Run:
         return (1 + math.cos(math.pi * done)) / 2
 
     def _better(self, record: Record) -> bool:
-        return record["reconstruction"] < self.history[self.best_epoch - 1]["reconstruction"]
+        best, symbols = self.history[self.best_epoch - 1], self.config.losses.symbols
+        return scores.cost(record, symbols) < scores.cost(best, symbols)
 
     @torch.no_grad()
     def _start_codes(self) -> None:
@@ -193,41 +192,51 @@ class _Run:
 
 @torch.no_grad()
 def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) -> Record:
-    """val_loss (all losses, weighted), reconstruction, topo_pre and topo_post.
+    """val_loss (all losses, weighted), reconstruction, topo_pre, topo_post and topo_tokens.
 
-    The last two, as the topographic loss, are about the first `MOST_PAIRED` operators.
+    The last three are about the first `objective.PAIRED` operators; topo_tokens is 0 without
+    quantization, when there are no tokens.
     """
     inputs, layout = examples.inputs, model.layout
-    pairs = torch.combinations(torch.arange(min(examples.num_operators, MOST_PAIRED))).T
+    pairs = torch.combinations(torch.arange(min(examples.num_operators, objective.PAIRED))).T
     found, codes = objective.terms(model, examples, pairs, quantized)
     latents = model.encoder(inputs)
     read = codes.latents if codes else latents
     errors = scores.column_errors(model.decoder(read), inputs.cells, inputs.exists, layout)
-    few = slice(MOST_PAIRED)
+    few = slice(objective.PAIRED)
     before = scores.cell_distances(inputs.cells[few], inputs.exists[few], layout.weights())
     middle = scores.distances(scores.joint(latents[few], layout))
     after = scores.distances(scores.joint(read[few], layout))
+    symbols = scores.hamming(model.quantizer.flat(codes.tokens[few])) if codes else None
     return {
         "val_loss": float(objective.total(found, model.config.losses)),
         "reconstruction": scores.reconstruction(errors),
         "topo_pre": scores.topographic_similarity(before, middle),
         "topo_post": scores.topographic_similarity(middle, after),
+        "topo_tokens": 0.0 if symbols is None else scores.topographic_similarity(before, symbols),
     }
 
 
 def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
-    """AdamW with a group for each of the two learning rates, with and without decay."""
-    config, groups = model.config, []
-    for slow, rate in ((True, config.encoder_learning_rate), (False, config.learning_rate)):
-        for bias in (True, False):
-            chosen = [
-                p
-                for name, p in model.named_parameters()
-                if name.startswith(SLOW) is slow and initialization.is_bias(name) is bias
-            ]
-            decay = 0.0 if bias else config.weight_decay
-            groups.append({"params": chosen, "lr": rate, "weight_decay": decay, "top": rate})
-    return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+    """AdamW with a group for each learning rate, with and without decay; codes have none.
+
+    Codes that no loss reaches have no gradient, and AdamW leaves them alone.
+    """
+    config = model.config
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        codes = name.startswith(CODES)
+        rate = config.encoder_learning_rate if name.startswith(SLOW) else config.learning_rate
+        rate = config.code_learning_rate if codes else rate
+        decay = 0.0 if codes or initialization.is_bias(name) else config.weight_decay
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": chosen, "lr": rate, "weight_decay": decay, "top": rate}
+            for (rate, decay), chosen in groups.items()
+        ],
+        fused=True,
+    )
 
 
 def _statistics(latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
