@@ -108,7 +108,7 @@ class _Code:
     def add_level(self, size: int, seed: int) -> None:
         """K-means of what the levels so far leave of the rows fitted to."""
         rest = self.fitted.residual[0, :, 0].double().numpy()
-        centers = torch.from_numpy(k_means(rest, np.ones(len(rest)), size, seed, 1)).float()[None]
+        centers = torch.from_numpy(k_means(rest, np.ones(len(rest)), size, seed)).float()[None]
         self.fitted = self.fitted.extend(centers, self.width)
         self.held = self.held.extend(centers, self.width)
 

@@ -14,7 +14,6 @@ from spinlock.tokenizer.quantizer import Beam, ResidualQuantizer
 SMALL = 0.01  # scale of the corrections beside an affine path, so that the affine path leads
 CORRECTIONS = ("encoder.static_out", "encoder.series.out", "decoder.joint_out")
 JITTERED_COPIES = 7  # of the training rows, for the k-means
-RESTARTS = 4  # of each k-means of the codes
 EPSILON = 1e-6  # share of an axis, or of a row, that is nothing
 
 
@@ -126,9 +125,7 @@ def _start_level(
     axes = principal_axes(points * shares.sqrt()[:, None], quantizer.dims[level])
     quantizer.down[level][place] = axes.float()
     quantizer.up[level][place] = axes.T.float()
-    centers = k_means(
-        (points @ axes).numpy(), shares.numpy(), quantizer.sizes[level], seed, RESTARTS
-    )
+    centers = k_means((points @ axes).numpy(), shares.numpy(), quantizer.sizes[level], seed)
     quantizer.codes(level)[place] = torch.from_numpy(centers).float()
 
 
@@ -164,11 +161,9 @@ def start_scalars(
         quantizer.up_bias[group] = up[-1:]
 
 
-def k_means(
-    points: np.ndarray, weights: np.ndarray, size: int, seed: int, restarts: int
-) -> np.ndarray:
+def k_means(points: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Centers [size, d]; where there are fewer distinct points than centers, some repeat."""
     distinct = len(np.unique(points, axis=0))
-    fit = KMeans(min(size, distinct), n_init=restarts, random_state=seed, algorithm="lloyd")
+    fit = KMeans(min(size, distinct), n_init=1, random_state=seed, algorithm="lloyd")
     centers = fit.fit(points, sample_weight=weights).cluster_centers_
     return np.resize(centers, (size, points.shape[1]))
