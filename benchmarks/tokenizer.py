@@ -2,9 +2,10 @@
 
 An epoch is one pass over 10 000 rows of the default set's columns in 12 categories of 3 levels,
 batches of 1024, the default's losses and the topographic one, jitter and the scores of the epoch
-included. The library's model is the same but for its quantizer, vector-quantize-pytorch's
-`GroupedResidualVQ` with the same sizes, moving averages and search, and for a plain topographic
-term: each category draws its own pairs, for each of the two comparisons.
+included; without the losses that reach the codes, which the library's are not made for. The
+library's model is the same but for its quantizer, vector-quantize-pytorch's `GroupedResidualVQ`
+with the same sizes, moving averages and search, and for a plain topographic term: each category
+draws its own pairs, for each of the two comparisons.
 """
 
 import statistics
@@ -55,7 +56,7 @@ def of_epochs(name: str, width: int) -> dict[str, float]:
     loaded = params.load("train_vqvae", Config)
     sizes = {"levels": "uniform", "num_levels": LEVELS, "batch_size": BATCH}
     timed_epochs = {"warmup_epochs": 0, "epochs": 1 + REPETITIONS}
-    losses_on = replace(loaded.losses, topographic=TOPOGRAPHIC)
+    losses_on = replace(loaded.losses, topographic=TOPOGRAPHIC, codebook=0.0, symbols=0.0)
     config = replace(loaded, **sizes, **timed_epochs, search_width=width, losses=losses_on)
     ours, theirs = medians(epochs(config))
     alone, library = medians(steps(config))
