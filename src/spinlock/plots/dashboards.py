@@ -21,7 +21,7 @@ PANELS = {
     "All losses": ("val_loss",),
     "Codes in use": ("utilization",),
     "Perplexity": ("perplexity",),
-    "Topographic similarity": ("topo_pre", "topo_post"),
+    "Topographic similarity": ("topo_pre", "topo_post", "topo_tokens"),
 }
 PERCENTILES = (10, 50, 90)
 
