@@ -1,10 +1,12 @@
 """Training: where gradients go, what rows may decide, and a run that is killed and resumed."""
 
 from dataclasses import fields, replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import rankdata
 
 import tokenizer_cases as cases
 from spinlock.refusals import Refusal
@@ -105,6 +107,45 @@ def test_a_loss_of_weight_zero_is_not_computed(made):
     batch = report.validation_examples(model, made[1])
     found, _ = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
     assert set(found) == {"reconstruction"}
+
+
+def test_the_losses_of_the_codes_by_hand(made, monkeypatch):
+    """Symbols: the first operators, each in its first view. Codebook: rows and columns weigh."""
+    monkeypatch.setattr(objective, "PAIRED", 6)
+    model = cases.started(*made)
+    batch = report.training_examples(model, made[1])
+    assert batch.views > 1
+    assert batch.num_operators > 6
+    found, codes = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
+    rows = slice(0, 6 * batch.views, batch.views)
+    soft = model.quantizer.probabilities(codes, rows).detach().numpy()
+    cells, exists = batch.inputs.cells[rows].numpy(), batch.inputs.exists[rows].numpy() > 0
+    apart, shared = [], []
+    for i, j in combinations(range(6), 2):
+        both = model.layout.weights().numpy() * exists[i] * exists[j]
+        apart.append((both * (cells[i] - cells[j]) ** 2).sum() / both.sum())
+        shared.append(soft[i] @ soft[j])
+    expected = 1 - np.corrcoef(rankdata(apart), np.negative(shared))[0, 1]
+    assert found["symbols"].item() == pytest.approx(expected, rel=1e-3)
+    latents = model.encoder(batch.inputs)
+    rest = (latents - model.quantizer.decode(codes.tokens)).square().sum(2).detach().numpy()
+    assert len(np.unique(batch.groups)) > 1
+    columns = np.array([len(names) for names in model.mapping.values()])
+    expected = (rest * batch.groups.numpy()).mean(0) @ columns / columns.sum()
+    assert found["codebook"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_codes_do_not_decay(made):
+    """Of what reaches them next to nothing is left, so that decay alone could move them."""
+    still = replace(only("reconstruction", "codebook"), codebook=1e-12)
+    one, two = (
+        run(made, losses=still, weight_decay=decay, encoder_learning_rate=1e-12, ema_decay=0.999)[0]
+        for decay in (0.0, 10.0)
+    )
+    for level in range(2):
+        torch.testing.assert_close(
+            one.quantizer.codes(level), two.quantizer.codes(level), rtol=1e-3, atol=1e-3
+        )
 
 
 def test_the_target_is_the_input_and_has_no_gradient(made):
