@@ -128,7 +128,7 @@ def test_the_loss_of_symbols_lets_far_rows_share_less_and_near_ones_more():
     assert shared.grad[1] < 0 < shared.grad[0]  # descent raises what the nearest pair shares
 
 
-def test_a_single_pair_or_tokens_that_all_share_have_no_gradient_but_a_finite_loss():
+def test_a_single_pair_or_tokens_that_all_share_have_a_finite_loss_and_gradient():
     for apart, shared in ((torch.ones(1), torch.ones(1)), (normal(9), torch.full((9,), 3.0))):
         shared.requires_grad_()
         found = losses.symbols(apart, shared)
