@@ -115,7 +115,7 @@ def test_the_start_spreads_the_rows_over_the_steps_and_decodes_best():
 
 def test_a_tokenizer_of_scalars_learns_with_the_same_interface(tmp_path):
     made = cases.source(120)
-    model = cases.build(*made, quantizer="fsq", epochs=8, batch_size=64)
+    model = cases.build(*made, **cases.GRID, epochs=8, batch_size=64)
     sets = report.training_examples(model, made[1]), report.validation_examples(model, made[1])
     history = list(training.fit(model, *sets, 7, None))
     quantized = [record["reconstruction"] for record in history[2:]]

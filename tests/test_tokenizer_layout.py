@@ -37,9 +37,9 @@ def test_members_share_out_the_weights(layout):
     assert ((layout.members() > 0).sum(1) == 1).all()
 
 
-def test_the_widths_are_the_columns_of_each_category(layout):
+def test_members_of_a_category_sum_to_its_columns(layout):
     sizes = [len(c.initial) + len(c.summary) + len(c.temporal) for c in layout.categories]
-    torch.testing.assert_close(layout.widths(), torch.tensor(sizes, dtype=torch.float32))
+    torch.testing.assert_close(layout.members().sum(0), torch.tensor(sizes, dtype=torch.float32))
 
 
 def test_initial_categories_form_a_block_of_their_own(layout):

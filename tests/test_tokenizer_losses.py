@@ -1,9 +1,11 @@
 """Each loss on cases with a known value, and where its gradient goes."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from spinlock.tokenizer import losses
 
@@ -128,10 +130,31 @@ def test_the_loss_of_symbols_lets_far_rows_share_less_and_near_ones_more():
     assert shared.grad[1] < 0 < shared.grad[0]  # descent raises what the nearest pair shares
 
 
-def test_a_single_pair_or_tokens_that_all_share_have_a_finite_loss_and_gradient():
-    for apart, shared in ((torch.ones(1), torch.ones(1)), (normal(9), torch.full((9,), 3.0))):
-        shared.requires_grad_()
-        found = losses.symbols(apart, shared)
-        found.backward()
-        assert found.isfinite()
-        assert shared.grad.isfinite().all()
+@pytest.mark.parametrize(
+    ("apart", "shared"),
+    [
+        (torch.ones(1), torch.ones(1)),
+        (normal(9), torch.full((9,), 3.0)),
+        (normal(9), 3.0 * (1 + 1e-7 * normal(9, seed=1))),
+        (torch.ones(9), normal(9)),
+    ],
+    ids=["a single pair", "tokens all shared", "all but for rounding", "one distance"],
+)
+def test_what_does_not_vary_costs_one_and_pulls_nothing(apart, shared):
+    shared = shared.clone().requires_grad_()
+    found = losses.symbols(apart, shared)
+    found.backward()
+    assert found.item() == 1.0
+    assert torch.equal(shared.grad, torch.zeros_like(shared))
+
+
+def test_equal_distances_have_the_mean_of_their_ranks():
+    apart, shared = torch.tensor([2.0, 1.0, 2.0, 3.0, 2.0, 1.0]), normal(6)
+    expected = 1 - np.corrcoef(rankdata(apart), -shared)[0, 1]
+    assert float(losses.symbols(apart, shared)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_correlation_of_what_is_not_a_number_is_not_a_number():
+    broken = normal(9, 1)
+    broken[3] = torch.nan
+    assert losses.correlation(normal(9, 1, seed=1), broken, torch.ones(9, 1)).isnan().all()

@@ -127,11 +127,11 @@ def test_masks_reach_the_latents_through_the_correction_alone(made):
         assert (weight[extra + masks :] != 0).any()
 
 
-@pytest.mark.parametrize("quantizer", ["residual", "fsq"])
+@pytest.mark.parametrize("quantizer", [{"quantizer": "residual"}, cases.GRID])
 def test_tokens_are_those_of_training_and_known_dimensions_of_the_field_change_nothing(
     made, raw, quantizer
 ):
-    model = cases.started(*made, quantizer=quantizer)
+    model = cases.started(*made, **quantizer)
     cleaned = model.cleaner.apply(raw, smooth=False)
     in_training = model.quantize(model.latents(cleaned)).tokens
     assert torch.equal(model.encode(raw), model.quantizer.flat(in_training))

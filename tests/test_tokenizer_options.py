@@ -20,7 +20,6 @@ OTHERS = {
     "field_dim": 4,
     "decoder_hidden_dim": 9,
     "temporal_bins": 2,
-    "quantizer": "fsq",
     "codebook_size": (7, 6),
     "latent_dim": (4, 2),
     "search_width": 1,
@@ -35,7 +34,6 @@ OTHERS = {
     "weight_decay": 1e-1,
     "batch_size": 16,
     "warmup_epochs": 0,
-    "epochs": 3,
 }
 OTHER_LOSSES = {field.name: 0.5 for field in fields(LossConfig)} | {"topographic_pairs": 32}
 OTHER_FAMILIES = {
@@ -47,7 +45,13 @@ OTHER_FAMILIES = {
 }
 OTHER_READOUTS = {"copies": 3, "own": 2.0, "others": 20.0}
 PARTS = {"losses", "families", "readout"}
-ELSEWHERE = {"num_levels", "levels", "patience"} | PARTS  # below, and patience in ..._training
+ELSEWHERE = {
+    "num_levels",
+    "levels",
+    "quantizer",
+    "epochs",
+    "patience",
+} | PARTS  # below, patience in ..._training
 LEVELS = {"latent_dim": 4, "codebook_size": 8}  # one number each, as allocation needs them
 
 
@@ -115,6 +119,16 @@ def test_the_number_of_levels_and_their_allocation_change_the_tokens(made):
     assert fewer.bits == uniform.bits / 2
     assert allocated.bits == uniform.bits
     assert allocated.token_names != uniform.token_names
+
+
+def test_a_later_epoch_can_be_the_best(made):
+    slow = {"learning_rate": 3e-3, "losses": replace(cases.LOSSES, symbols=0.0)}
+    assert not same(train(made, **slow), train(made, **slow, epochs=6))
+
+
+def test_a_grid_needs_no_losses_of_codes_and_makes_another_tokenizer(made):
+    learned = train(made, losses=cases.GRID["losses"])
+    assert not same(train(made, **cases.GRID), learned)
 
 
 def test_another_seed_draws_other_weights_jitter_and_allocation_from_the_same_root(made):

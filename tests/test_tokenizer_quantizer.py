@@ -118,7 +118,9 @@ def test_only_rare_codes_are_reset_and_onto_rows_of_the_batch():
     made = quantizer(sizes=(3,), dims=(4,))
     made.counts(0)[1, 2] = 0.01
     before, found = made.codes(0).clone(), made(latents(1))
-    assert made.reset(found, torch.ones(20, 3), 0.5, np.random.default_rng(0)) == 1
+    ((codes, moved),) = made.reset(found, torch.ones(20, 3), 0.5, np.random.default_rng(0))
+    assert codes is made.codes(0)
+    assert moved.nonzero().tolist() == [[1, 2]]
     same = (made.codes(0) == before).all(-1)
     assert not same[1, 2]
     assert int(same.sum()) == 8
@@ -136,13 +138,13 @@ def test_two_rows_are_expected_to_share_more_tokens_the_more_they_share_at_any_s
     tokens = torch.randint(4, (20, 3, 2), generator=rng)
     found = made(made.decode(tokens).detach())
     assert torch.equal(found.tokens, tokens)
-    soft = made.probabilities(found, slice(None))
+    soft = made.probabilities(found, slice(None), 0.25)
     chosen, other = np.exp([4.0, 0.0]) / (np.exp(4.0) + 3)  # exp(-0 / 0.25) and exp(-1 / 0.25)
     equal, unequal = chosen**2 + 3 * other**2, 2 * chosen * other + 2 * other**2
     shared = (made.flat(tokens)[:, None] == made.flat(tokens)[None]).sum(-1)
     expected = shared * equal + (6 - shared) * unequal
     torch.testing.assert_close(soft @ soft.T, expected.float(), atol=0, rtol=1e-2)
-    some = made.probabilities(found, slice(0, 20, 4))
+    some = made.probabilities(found, slice(0, 20, 4), 0.25)
     torch.testing.assert_close(some, soft[::4], atol=1e-3, rtol=0)
 
 
@@ -150,7 +152,7 @@ def test_the_likeliest_code_is_the_nearest_and_all_of_a_token_sum_to_one():
     made, points = quantizer(dims=(4, 4), levels=(2, 1, 2)), latents(1)
     for parameter in (*made.down, *made.up):
         parameter.data = torch.eye(4).expand(len(parameter), 4, 4).clone()
-    soft = made.probabilities(made(points), slice(None)).split([6, 6, 6, 5, 5], 1)
+    soft = made.probabilities(made(points), slice(None), 0.25).split([6, 6, 6, 5, 5], 1)
     nearest = made(points).tokens
     assert torch.equal(soft[1].argmax(1), nearest[:, 1, 0])
     assert torch.equal(soft[4].argmax(1), nearest[:, 2, 1])
@@ -158,10 +160,37 @@ def test_the_likeliest_code_is_the_nearest_and_all_of_a_token_sum_to_one():
         torch.testing.assert_close(part.sum(1), torch.ones(20))
 
 
-def test_a_token_of_a_single_code_is_shared_by_all():
-    made = quantizer(sizes=(1,), dims=(4,))
-    soft = made.probabilities(made(latents(1)), slice(None))
-    assert torch.equal(soft, torch.ones(20, 3))
+@pytest.mark.parametrize("codes", [1, 4])
+def test_a_token_of_a_single_place_is_shared_alike_by_all(codes):
+    made = quantizer(sizes=(codes,), dims=(4,))
+    made.codes(0).data = made.codes(0).data[:, :1].expand(3, codes, 4).clone()
+    soft = made.probabilities(made(latents(1)), slice(None), 0.25)
+    torch.testing.assert_close(soft, torch.full((20, 3 * codes), 1 / codes))
+
+
+def test_codes_in_one_place_leave_the_choice_between_places_as_soft_as_it_was():
+    made = quantizer(sizes=(3,), dims=(4,))
+    points, twice = latents(1), quantizer(sizes=(6,), dims=(4,))
+    for name in ("down", "up"):
+        getattr(twice, name)[0].data = getattr(made, name)[0].data
+    twice.codes(0).data = made.codes(0).data.repeat(1, 2, 1)
+    one = made.probabilities(made(points), slice(None), 0.25).unflatten(1, (3, 3))
+    two = twice.probabilities(twice(points), slice(None), 0.25).unflatten(1, (3, 2, 3))
+    torch.testing.assert_close(two, (one[:, :, None] / 2).expand_as(two), atol=0.1, rtol=0)
+    share = (made.codes(0).data[:, :, None] - twice.codes(0).data[:, None]).abs().sum(-1) == 0
+    assert share.sum() == 18
+
+
+def test_how_soft_the_choice_is_has_no_gradient_of_its_own():
+    made, points = quantizer(sizes=(5,), dims=(4,)), latents(1)
+    found = made(points)
+    made.probabilities(found, slice(None), 0.25).square().sum().backward()
+    point, codes = found.projected[0].detach(), made.codes(0).detach().requires_grad_()
+    distance = (point[:, :, None] - codes).square().sum(-1)
+    near = distance.detach().topk(2, largest=False).values
+    width = 0.25 * (near[..., 1] - near[..., 0]).mean(0)
+    (-distance / width[:, None]).softmax(-1).square().sum().backward()
+    torch.testing.assert_close(made.codes(0).grad, codes.grad, rtol=1e-3, atol=1e-5)
 
 
 def test_decoding_and_a_soft_choice_reach_the_codes_and_straight_through_latents_do_not():
@@ -171,7 +200,7 @@ def test_decoding_and_a_soft_choice_reach_the_codes_and_straight_through_latents
     assert all(made.codes(level).grad is None for level in range(2))
     made.decode(found.tokens).square().sum().backward()
     decoded = [made.codes(level).grad.clone() for level in range(2)]
-    made.probabilities(made(latents(1)), slice(None)).square().sum().backward()
+    made.probabilities(made(latents(1)), slice(None), 0.25).square().sum().backward()
     for level, before in enumerate(decoded):
         assert (before != 0).any()
         assert not torch.equal(made.codes(level).grad, before)

@@ -118,7 +118,7 @@ def test_the_losses_of_the_codes_by_hand(made, monkeypatch):
     assert batch.num_operators > 6
     found, codes = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
     rows = slice(0, 6 * batch.views, batch.views)
-    soft = model.quantizer.probabilities(codes, rows).detach().numpy()
+    soft = model.quantizer.probabilities(codes, rows, 0.25).detach().numpy()
     cells, exists = batch.inputs.cells[rows].numpy(), batch.inputs.exists[rows].numpy() > 0
     apart, shared = [], []
     for i, j in combinations(range(6), 2):
@@ -133,6 +133,37 @@ def test_the_losses_of_the_codes_by_hand(made, monkeypatch):
     columns = np.array([len(names) for names in model.mapping.values()])
     expected = (rest * batch.groups.numpy()).mean(0) @ columns / columns.sum()
     assert found["codebook"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_steps_of_an_epoch_have_as_many_operators_give_or_take_one(made, monkeypatch):
+    taken = []
+    jittered = report.Examples.jittered
+    monkeypatch.setattr(
+        report.Examples,
+        "jittered",
+        lambda self, operators, *rest: (
+            taken.append(len(operators)) or jittered(self, operators, *rest)
+        ),
+    )
+    model, _ = run(made, warmup_epochs=1, epochs=1, batch_size=36, jitter=0.0, stop=1)
+    views = report.training_examples(model, made[1]).views
+    assert max(taken) <= 36 // views
+    assert max(taken) - min(taken) <= 1
+    assert sum(taken) == len(made[1].rows("train"))
+
+
+def test_a_code_that_was_reset_begins_its_moments_anew(made):
+    codes = torch.nn.Parameter(torch.ones(2, 3, 4))
+    optimizer = torch.optim.AdamW([codes], lr=0.1)
+    codes.square().sum().backward()
+    optimizer.step()
+    moved = torch.zeros(2, 3, dtype=torch.bool)
+    moved[1, 2] = True
+    training._forget(optimizer, codes, moved)
+    state = optimizer.state[codes]
+    for name in ("exp_avg", "exp_avg_sq"):
+        assert torch.equal(state[name] == 0, moved[..., None].expand(2, 3, 4))
+    assert state["step"] == 1
 
 
 def test_codes_do_not_decay(made):
@@ -355,6 +386,13 @@ def test_a_code_size_per_level_must_fit_the_number_of_levels():
         replace(cases.CONFIG, codebook_size=(8, 8, 8))
     with pytest.raises(ValueError, match="latent_dim: allowed at most group_embedding_dim"):
         replace(cases.CONFIG, latent_dim=7)
+
+
+@pytest.mark.parametrize("name", ["vq", "codebook", "symbols"])
+def test_a_grid_refuses_the_losses_of_codes(name):
+    grid = replace(cases.CONFIG, **cases.GRID)
+    with pytest.raises(ValueError, match=f"losses: allowed .* if quantizer is fsq.*'{name}': 0.5"):
+        replace(grid, losses=replace(grid.losses, **{name: 0.5}))
 
 
 def test_tokens_of_all_operators_carry_names_and_validity(made, tmp_path):

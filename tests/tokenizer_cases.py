@@ -15,6 +15,7 @@ LOSSES = LossConfig(
     vq=1.0,
     codebook=1.0,
     symbols=0.1,
+    symbols_temperature=0.25,
     orthogonality=0.1,
     orthogonality_target=0.15,
     informativeness=0.1,
@@ -58,6 +59,7 @@ CONFIG = Config(
     epochs=4,
     patience=10,
 )
+GRID = {"quantizer": "fsq", "losses": replace(LOSSES, vq=0.0, codebook=0.0, symbols=0.0)}
 
 
 def source(count: int = 60, seed: int = 0) -> tuple[fitting.Cleaner, CleanSet]:

@@ -89,12 +89,8 @@ class Layout:
             weights += [1 / self.temporal_bins] * (self.temporal_bins * len(category.temporal))
         return torch.tensor(weights)
 
-    def widths(self) -> Float[Tensor, " G"]:
-        """Columns of each category."""
-        return torch.stack([part.sum() for part in self.weights().split(self.sizes)])
-
     def members(self) -> Float[Tensor, "Q G"]:
-        """Weight of each cell in its category, 0 in the others."""
+        """Weight of each cell in its category, 0 in the others; a category's sum to its columns."""
         sizes = torch.tensor(self.sizes)
         owner = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
         return torch.nn.functional.one_hot(owner, len(sizes)) * self.weights()[:, None]

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+ROUNDING = 1e-12  # share of a sum of squares, in float32, that may be rounding
+
 
 def reconstruction(
     predicted: Float[Tensor, "n Q"],
@@ -61,12 +63,12 @@ def orthogonality(
 def correlation(
     x: Float[Tensor, "p G"], y: Float[Tensor, "p G"], weights: Float[Tensor, "p G"]
 ) -> Float[Tensor, "G"]:
-    """Weighted Pearson correlation over the first axis; 0 where one side is constant."""
-    total = weights.sum(0).clamp_min(1e-12)
-    x = x - (x * weights).sum(0) / total
-    y = y - (y * weights).sum(0) / total
-    power = ((x * x * weights).sum(0) * (y * y * weights).sum(0)).clamp_min(1e-12)
-    return (x * y * weights).sum(0) / power.sqrt()
+    """Weighted Pearson correlation over the first axis; 0, without gradient, if a side is constant.
+
+    Constant is what differs by no more than rounding.
+    """
+    (x, width), (y, height) = (_deviation(side, weights) for side in (x, y))
+    return (x * y * weights).sum(0) / (width * height)
 
 
 def topographic(
@@ -89,8 +91,9 @@ def symbols(apart: Float[Tensor, " p"], shared: Float[Tensor, " p"]) -> Float[Te
         apart: distance of the rows of each pair; it has no gradient.
         shared: tokens that they have, or are expected to have, in common.
     """
-    ranks = torch.empty_like(shared)
-    ranks[apart.argsort(stable=True)] = torch.linspace(0, 1, len(apart))
+    _, place, equal = apart.unique(return_inverse=True, return_counts=True)
+    middle = equal.cumsum(0) - (equal - 1) / 2  # equal distances have the mean of their ranks
+    ranks = middle[place].to(shared.dtype) / len(apart)
     every = torch.ones_like(shared)[:, None]
     return 1 - correlation(ranks[:, None], -shared[:, None], every)[0]
 
@@ -121,6 +124,14 @@ def cell_distance(
     total = shared @ members
     power = (difference.square() * shared) @ members
     return _root(power / total.clamp_min(1e-12)), (total > 0).to(cells.dtype)
+
+
+def _deviation(x: Float[Tensor, "p G"], weights: Float[Tensor, "p G"]) -> tuple[Tensor, Tensor]:
+    """Deviation from the weighted mean and its root sum of squares; 0 and 1 if constant."""
+    deviation = x - (x * weights).sum(0) / weights.sum(0).clamp_min(1e-12)
+    power = (deviation.square() * weights).sum(0)
+    constant = power <= ROUNDING * (x.square() * weights).sum(0)
+    return torch.where(constant, 0.0, deviation), torch.where(constant, 1.0, power).sqrt()
 
 
 def _root(x: Tensor) -> Tensor:

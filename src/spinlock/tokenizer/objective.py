@@ -49,9 +49,9 @@ def terms(
         if weights.codebook:
             rest = latents.detach() - model.quantizer.decode(codes.tokens)
             distances = rest.square().sum(-1)
-            found["codebook"] = losses.codebook(distances, batch.groups, model.layout.widths())
+            found["codebook"] = losses.codebook(distances, batch.groups, model.members.sum(0))
         if weights.symbols:
-            found["symbols"] = _symbols(model.quantizer, batch, codes, model.layout.weights())
+            found["symbols"] = _symbols(model, model.quantizer, batch, codes)
     return found, codes
 
 
@@ -61,15 +61,13 @@ def total(found: dict[str, Float[Tensor, ""]], weights: LossConfig) -> Float[Ten
 
 
 def _symbols(
-    quantizer: ResidualQuantizer,
-    batch: Examples,
-    codes: Quantized,
-    weights: Float[Tensor, " Q"],
+    model: Tokenizer, quantizer: ResidualQuantizer, batch: Examples, codes: Quantized
 ) -> Float[Tensor, ""]:
     """Input ↔ tokens, of all pairs of the first `PAIRED` operators, each in its first view."""
     rows = slice(None, PAIRED * batch.views, batch.views)
-    apart = scores.cell_distances(batch.inputs.cells[rows], batch.inputs.exists[rows], weights)
-    soft = quantizer.probabilities(codes, rows)
+    cells, exists = batch.inputs.cells[rows], batch.inputs.exists[rows]
+    apart = scores.cell_distances(cells, exists, model.members.sum(1))
+    soft = quantizer.probabilities(codes, rows, model.config.losses.symbols_temperature)
     i, j = torch.triu_indices(len(soft), len(soft), 1)
     return losses.symbols(apart, (soft @ soft.T)[i, j])
 

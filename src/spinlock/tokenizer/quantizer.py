@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from spinlock.tokenizer.grid import Quantized, TokenGrid, grouped
 from spinlock.tokenizer.search import search
 
-EMPTY = 1e-6  # a code whose average count is below this keeps its place
-TEMPERATURE = 0.25  # of a soft choice of codes; from 0.12 to 0.5 makes little difference
+EMPTY = 1e-6  # a code whose average count is below this follows no average
+EQUAL = 1e-5  # codes that differ in distance by less than this, of the farthest, are in one place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +168,8 @@ class ResidualQuantizer(TokenGrid):
         """The groups that have a level."""
         return self.get_buffer(f"groups_{level}")
 
-    def codes(self, level: int) -> Float[Tensor, "g K d"]:
-        """The codebooks of a level."""
+    def codes(self, level: int) -> nn.Parameter:
+        """The codebooks of a level, [g, K, d]."""
         return self.get_parameter(f"codes_{level}")
 
     def counts(self, level: int) -> Float[Tensor, "g K"]:
@@ -217,22 +217,23 @@ class ResidualQuantizer(TokenGrid):
             total = total.index_add(1, groups, grouped(codes, self.up[level]))
         return total
 
-    def probabilities(self, quantized: Quantized, rows: slice) -> Float[Tensor, "r c"]:
+    def probabilities(
+        self, quantized: Quantized, rows: slice, temperature: float
+    ) -> Float[Tensor, "r c"]:
         r"""A soft choice of codes for some rows, the codes of all tokens side by side.
 
         $p_k \propto \exp(-\|x_l - c_k\|^2 / τ)$ (Agustsson et al. 2017), with $x_l$ the projected
-        residual and τ `TEMPERATURE` times what, in the mean of a token's rows, the second nearest
-        code is farther than the nearest. So $\langle p_i, p_j \rangle$ is how many tokens two rows
-        are expected to share.
+        residual and τ `temperature` times what, in the mean of a token's rows, the second nearest
+        code is farther than the nearest; codes in one place count as one there. So
+        $\langle p_i, p_j \rangle$ is how many tokens two rows are expected to share.
         """
         parts = []
         for level, point in enumerate(quantized.projected):
             own, codes = point[rows].transpose(0, 1), self.codes(level)
             square = codes.square().sum(-1)[:, None]  # that of the point is the same for all codes
             distance = torch.baddbmm(square, own, codes.mT, alpha=-2)
-            least = distance.detach().topk(min(2, codes.shape[1]), largest=False).values
-            width = TEMPERATURE * (least[..., -1] - least[..., 0]).mean(1)[:, None, None]
-            parts.append((-distance / width.clamp_min(1e-12)).softmax(-1))
+            width = temperature * _margin(distance.detach()).mean(1)[:, None, None]
+            parts.append((-distance / torch.where(width > 0, width, 1.0)).softmax(-1))
         return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], 1)
 
     @torch.no_grad()
@@ -250,7 +251,7 @@ class ResidualQuantizer(TokenGrid):
             counts.lerp_(count, 1 - decay)
             pull = chosen @ point.transpose(0, 1) - count[..., None] * codes
             rate = torch.where(counts > EMPTY, (1 - decay) / counts.clamp_min(EMPTY), 0.0)
-            codes += rate[..., None] * pull
+            codes.add_(rate[..., None] * pull)
 
     @torch.no_grad()
     def reset(
@@ -259,23 +260,32 @@ class ResidualQuantizer(TokenGrid):
         weights: Float[Tensor, "n G"],
         below: float,
         rng: np.random.Generator,
-    ) -> int:
+    ) -> list[tuple[nn.Parameter, Bool[Tensor, "g K"]]]:
         """Move the codes whose average count is below a limit onto random rows of the batch.
 
         Returns:
-            How many codes moved.
+            Of each level its codes, and which of them moved.
         """
-        moved = 0
+        found = []
         for level, point in enumerate(quantized.projected):
             codes, counts = self.codes(level), self.counts(level)
             shares = weights[:, self.groups(level)]
+            moved = torch.zeros_like(counts, dtype=torch.bool)
             for group, code in (counts < below).nonzero().tolist():
                 rows = shares[:, group].nonzero()[:, 0]
                 if len(rows):
                     codes[group, code] = point[rows[int(rng.integers(len(rows)))], group]
                     counts[group, code] = below
-                    moved += 1
-        return moved
+                    moved[group, code] = True
+            found.append((codes, moved))
+        return found
+
+
+def _margin(distance: Float[Tensor, "g n K"]) -> Float[Tensor, "g n"]:
+    """How much farther than the nearest code the next one is; 0 if there is no other."""
+    farther = distance - distance.amin(-1, keepdim=True)
+    other = farther > EQUAL * farther.amax(-1, keepdim=True)
+    return torch.where(other, farther, farther.amax(-1, keepdim=True)).amin(-1)
 
 
 def _descend(values: Float[Tensor, "G n beam m"], parent: Int[Tensor, "G n b"]) -> Tensor:

@@ -113,4 +113,4 @@ def perplexity(used: list[Int[Tensor, " K"]], normalized: bool) -> float:
 
 def joint(latents: Float[Tensor, "n G E"], layout: Layout) -> Float[Tensor, "n d"]:
     """Latents side by side, each category weighing as its number of columns."""
-    return (latents * layout.widths().sqrt()[:, None]).flatten(1)
+    return (latents * layout.members().sum(0).sqrt()[:, None]).flatten(1)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Bool
+from torch import Tensor, nn
 
 from spinlock import randomness, runtime
 from spinlock.artifacts import load_checkpoint, save_checkpoint
@@ -102,7 +103,8 @@ class _Run:
         rng = randomness.stream(self.seed, "tokenizer/epoch", step=number)
         order = torch.from_numpy(rng.permutation(self.train.num_operators))
         used: list[Tensor] = []
-        for operators in order.split(max(1, self.config.batch_size // self.train.views)):
+        most = max(1, self.config.batch_size // self.train.views)
+        for operators in order.tensor_split(math.ceil(len(order) / most)):
             batch = self.train.jittered(operators, rng, self.config.jitter)
             self._step(batch, rng, quantized, used)
         record = self._scores(quantized, used)
@@ -148,7 +150,9 @@ class _Run:
             quantizer = self.model.quantizer
             if isinstance(quantizer, ResidualQuantizer):
                 quantizer.follow(codes, batch.groups, self.config.ema_decay)
-                quantizer.reset(codes, batch.groups, self.config.reset_below, rng)
+                below = self.config.reset_below
+                for moved in quantizer.reset(codes, batch.groups, below, rng):
+                    _forget(self.optimizer, *moved)
             used.append(quantizer.flat(codes.tokens[:: batch.views]))
 
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
@@ -237,6 +241,15 @@ def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
         ],
         fused=True,
     )
+
+
+def _forget(
+    optimizer: torch.optim.Optimizer, parameter: nn.Parameter, entries: Bool[Tensor, "..."]
+) -> None:
+    """Begin the moments of some entries of a parameter anew."""
+    for moment in optimizer.state[parameter].values():
+        if moment.shape == parameter.shape:
+            moment[entries] = 0.0
 
 
 def _statistics(latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
