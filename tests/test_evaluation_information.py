@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from spinlock.evaluation import information, topography
 from spinlock.evaluation.intervals import Bootstrap
@@ -91,6 +92,59 @@ def test_distances_and_spearman_agree_with_their_definitions():
     assert topography.spearman(np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 9, 16])) == 1
     assert topography.spearman(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == -1
     assert np.isnan(topography.spearman(np.ones(3), np.arange(3.0)))
+
+
+def test_neighbours_are_counted_by_hand_and_equally_near_ones_share_the_places_left(monkeypatch):
+    monkeypatch.setattr(topography, "NEAREST", 2)
+    places = np.array([0.0, 1, 3, 7, 15])
+    line = np.abs(places[:, None] - places)
+    levels = np.ones((5, 5)) - np.eye(5)  # everybody equally far: 2 of 4 by chance
+    assert topography.neighbours(line, line, HOW).value == 1
+    assert topography.neighbours(line, levels, HOW).value == pytest.approx(0.5)
+    other = line.copy()
+    other[0, 1:] = 1, 2, 0, 3  # nearest of the first: 3 and 1 instead of 1 and 2
+    assert topography.neighbours(line, other, HOW).value == pytest.approx((0.5 + 4) / 5)
+
+
+def test_resamples_of_neighbours_draw_operators():
+    rng = np.random.default_rng(0)
+    one, two = (topography.euclidean(rng.standard_normal((40, 3))) for _ in range(2))
+    found = topography.neighbours(one, two, HOW)
+    assert abs(found.value - 5 / 39) < 0.06
+    assert 0.5 < found.drawn.std() / (np.ptp(found.drawn) / 5) < 2
+    again = topography.neighbours(one, two, HOW)
+    np.testing.assert_array_equal(found.drawn, again.drawn)
+
+
+def test_telling_the_unusual_from_the_typical_is_worth_nothing_at_equal_sizes():
+    rng = np.random.default_rng(1)
+    points = rng.standard_normal((60, 4)) * rng.exponential(size=(60, 1))
+    far, sizes = topography.euclidean(points), np.linalg.norm(points, axis=1)
+    noise = 0.1 * topography.euclidean(rng.standard_normal((60, 3)))
+    spaces = {"far": far, "alone": np.hypot(sizes[:, None], sizes) + noise, "same": np.exp(far)}
+    held = topography.sizes_apart(sizes)
+    wanted = {name: ("far", name) for name in ("alone", "same")}
+    plain = topography.similarities(spaces, wanted, HOW)
+    left = topography.similarities(spaces | held, wanted, HOW, list(held))
+    assert plain["alone"].value > 0.8
+    assert abs(left["alone"].value) < 0.1
+    assert left["same"].value == pytest.approx(1)
+    np.testing.assert_allclose(left["same"].drawn, 1)
+
+
+def test_partial_correlations_are_those_of_residuals():
+    rng = np.random.default_rng(2)
+    spaces = {name: topography.euclidean(rng.standard_normal((12, 2))) for name in "abcd"}
+    spaces["a"] = spaces["a"] + spaces["c"]
+    spaces["b"] = spaces["b"] - spaces["c"] + spaces["d"]
+    found = topography.similarities(spaces, {"ab": ("a", "b")}, HOW, ["c", "d"])["ab"]
+    pairs = np.triu_indices(12, 1)
+    a, b, c, d = (rankdata(spaces[name][pairs]) for name in "abcd")
+    given = np.stack([np.ones(66), c, d], 1)
+    a, b = (v - given @ np.linalg.lstsq(given, v, rcond=None)[0] for v in (a, b))
+    assert found.value == pytest.approx(np.corrcoef(a, b)[0, 1])
+    same = topography.similarities(spaces, {"ab": ("a", "b")}, HOW, ["a"])["ab"]
+    assert np.isnan(same.value)
 
 
 def test_too_few_operators_have_no_similarity():

@@ -75,6 +75,8 @@ def test_topographies_see_order_and_not_shuffled_tokens(found):
     assert found["topo_post"] > 0.6
     assert found["topo_tokens"] > 0.2
     assert abs(found["topo_tokens_shuffled"]) < 0.1
+    assert found["topo_partial"] > 0.1 > abs(found["topo_partial_shuffled"])
+    assert found["neighbours"] > 2 * found["neighbours_shuffled"]
     for name in ("topo_pre_untrained", "topo_tokens_residual_kmeans", "topo_tokens_untrained"):
         assert -1 <= found[name] <= 1
 
@@ -129,7 +131,7 @@ def test_a_large_group_speaks_by_its_first_operators(described, rows, monkeypatc
 def test_paired_differences_are_differences_of_the_scores(found):
     for metric, rivals in (
         ("reconstruction", criteria.COMPARED),
-        ("topo_tokens", (*criteria.BY_CATEGORY, "untrained")),
+        *((name, (*criteria.BY_CATEGORY, "untrained")) for name in tokenizer.ON_TOKENS),
     ):
         for rival in rivals:
             name = f"{metric}_minus_{rival}"

@@ -47,6 +47,7 @@ def _rivals(value: str, codes: tuple[str, ...], word: str = "") -> tuple[str, ..
 
 
 RECONSTRUCTION, SYMBOLS = "tokenizer/reconstruction", "tokenizer/topo_tokens"
+PARTIAL, NEIGHBOURS = "tokenizer/topo_partial", "tokenizer/neighbours"
 TOKENIZER = (
     Criterion(
         name="quality > earlier work",
@@ -125,6 +126,24 @@ TOKENIZER = (
         goal=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained")),
         paired=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained"), "_minus"),
         floor="tokenizer/topo_tokens_shuffled",
+    ),
+    Criterion(
+        name="topography at equal sizes > k-means, untrained",
+        source="own",
+        value=PARTIAL,
+        better="above",
+        goal=_rivals(PARTIAL, (*BY_CATEGORY, "untrained")),
+        paired=_rivals(PARTIAL, (*BY_CATEGORY, "untrained"), "_minus"),
+        floor="tokenizer/topo_partial_shuffled",
+    ),
+    Criterion(
+        name="nearest neighbours by tokens > k-means, untrained",
+        source="own",
+        value=NEIGHBOURS,
+        better="above",
+        goal=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained")),
+        paired=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained"), "_minus"),
+        floor="tokenizer/neighbours_shuffled",
     ),
     Criterion(
         name="identity: agreement within > between operators",

@@ -28,6 +28,8 @@ RIVALS = (
     "untrained",
     "unquantized",
 )
+STRICTER = ("topo_partial", "neighbours")
+ON_TOKENS = ("topo_tokens", *STRICTER)
 JOINT_PERMUTATIONS = 10  # behind the mean of the null of each pair of tokens
 
 
@@ -59,7 +61,7 @@ def metrics(
     * `effective_rank`, `…_latents`, `…_quantized`: of the target, before and after quantization;
       see `reconstruction.effective_rank`. Bad case: the last far below the first.
     * `utilization`, `perplexity`, `perplexity_normalized`, `entropy`: see `usage.metrics`.
-    * `topo_…`: see `topographies`.
+    * `topo_…`, `neighbours…`: see `topographies`.
 
     Args:
         vocabulary: the tokenizer and its rivals.
@@ -158,22 +160,39 @@ def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Boo
 
     `topo_pre` input ↔ latent, `topo_post` latent ↔ quantized, `topo_end` input ↔ quantized,
     `topo_tokens` input ↔ tokens (Hamming); each with the suffix of a rival: untrained encoder,
-    shuffled tokens, k-means at equal bits; `topo_tokens_minus_<rival>` is the paired difference.
-    1 keeps the order of all distances; bad case: 0, as of shuffled tokens. A large group speaks
-    by its first `topography.MOST` operators.
+    shuffled tokens, k-means at equal bits. 1 keeps the order of all distances; bad case: 0, as of
+    shuffled tokens.
+
+    Of tokens alone there are two stricter ones: `topo_partial`, the same with the sizes of the
+    operators held constant (`topography.sizes_apart`), since far operators are mostly those that
+    are far from everybody, and `neighbours`, see `topography.neighbours`. The paired difference
+    is `<one of the three>_minus_<rival>`. A large group speaks by its first `topography.MOST`
+    operators.
     """
     spaces, wanted = _spaces(vocabulary, rows[: topography.MOST], pairs.seed)
-    symbols = [name for name in spaces if name.startswith("tokens_")]
-    beaten = [name.removeprefix("tokens_") for name in symbols if name != "tokens_shuffled"]
-    if len(rows) < pairs.min_operators:
-        return nothing(*wanted, *(f"topo_tokens_minus_{name}" for name in beaten))
+    suffixes = [name.removeprefix("tokens") for name in spaces if name.startswith("tokens")]
+    beaten = [suffix for suffix in suffixes if suffix not in {"", "_shuffled"}]
+    stricter = [f"{name}{suffix}" for name in STRICTER for suffix in suffixes]
+    differences = [f"{name}_minus{suffix}" for name in ON_TOKENS for suffix in beaten]
+    if len(rows) < max(pairs.min_operators, topography.NEAREST + 1):
+        return nothing(*wanted, *stricter, *differences)
     found = topography.similarities(spaces, wanted, pairs)
+    target = vocabulary.target.take(rows[: topography.MOST])
+    held = topography.sizes_apart(sizes(target))
+    compared = {f"topo_partial{suffix}": ("given", f"tokens{suffix}") for suffix in suffixes}
+    found |= topography.similarities(spaces | held, compared, pairs, list(held))
+    found |= {
+        f"neighbours{suffix}": topography.neighbours(
+            spaces["given"], spaces[f"tokens{suffix}"], pairs
+        )
+        for suffix in suffixes
+    }
+    for name in ON_TOKENS:
+        for suffix in beaten:
+            found[f"{name}_minus{suffix}"] = found[name].minus(found[f"{name}{suffix}"])
     result: Flat = {}
-    for name, similarity in found.items():
-        result |= flat(name, similarity.interval())
-    for name in beaten:
-        difference = found["topo_tokens"].minus(found[f"topo_tokens_{name}"])
-        result |= flat(f"topo_tokens_minus_{name}", difference.interval())
+    for name, estimate in found.items():
+        result |= flat(name, estimate.interval())
     return result
 
 
@@ -207,6 +226,12 @@ def input_distances(target: Target) -> Float[np.ndarray, "n n"]:
         torch.from_numpy(target.weight),
     )
     return squareform(found.numpy())
+
+
+def sizes(target: Target) -> Float[np.ndarray, " n"]:
+    """Root weighted mean square of an operator's cells: how far it is from the train mean."""
+    seen = (target.exists > 0) * target.weight
+    return np.sqrt((seen * np.square(target.values)).sum(1) / seen.sum(1))
 
 
 def joint(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int) -> Flat:

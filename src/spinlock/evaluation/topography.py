@@ -1,15 +1,17 @@
 """Topographic similarity: do operators that are near in one space lie near in another?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from spinlock.evaluation.intervals import Bootstrap, Interval, resamples
-from spinlock.evaluation.resampling import Estimate
+from spinlock.evaluation.resampling import Estimate, times
 
 MOST = 512  # operators, the first of a group, whose pairs are compared: 131 thousand pairs
+NEAREST = 5  # operators that are an operator's neighbours
+DETERMINED = 1e-9  # share of a variance that is rounding
 
 
 def euclidean(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
@@ -33,8 +35,12 @@ def similarities(
     spaces: Mapping[str, Float[np.ndarray, "n n"]],
     wanted: Mapping[str, tuple[str, str]],
     how: Bootstrap,
+    held: Sequence[str] = (),
 ) -> dict[str, Estimate]:
     """Spearman's correlation of two distance matrices over the pairs i < j, for some couples.
+
+    With spaces that are held constant it is the partial one, of what is left of the ranks once
+    these are regressed out (partial Mantel statistic, Smouse et al. 1986).
 
     The resamples draw operators, because pairs that share one are not independent; a pair of an
     operator with its own copy is left out. All couples see the same resamples, so their
@@ -44,6 +50,7 @@ def similarities(
         spaces: distances of the same n operators in some spaces.
         wanted: name of a similarity → the two spaces it compares.
         how: resamples.
+        held: names of the spaces that are held constant.
     """
     names = list(spaces)
     places = {name: (names.index(a), names.index(b)) for name, (a, b) in wanted.items()}
@@ -56,6 +63,8 @@ def similarities(
         left, right = rows[first], rows[second]
         apart = left != right
         drawn[index] = _correlations(stack[:, left[apart], right[apart]])
+    for name in held:
+        drawn = _partial(drawn, names.index(name))
     return {
         name: Estimate(float(drawn[0, a, b]), drawn[1:, a, b], count)
         for name, (a, b) in places.items()
@@ -71,6 +80,42 @@ def similarity(
     return similarities({"a": a, "b": b}, {"ab": ("a", "b")}, how)["ab"].interval()
 
 
+def neighbours(
+    given: Float[np.ndarray, "n n"], other: Float[np.ndarray, "n n"], how: Bootstrap
+) -> Estimate:
+    """Share of an operator's nearest in one space that are its nearest in another, their mean.
+
+    1: the same neighbours; bad case: `NEAREST` / (n − 1), as of shuffled rows. The resamples draw
+    operators, each with the neighbours that it has among all.
+    """
+    share = (_nearest(given) * _nearest(other)).sum(1) / NEAREST
+    drawn = times(len(share), how) @ share / len(share)
+    return Estimate(float(share.mean()), drawn, len(share))
+
+
+def sizes_apart(
+    sizes: Float[np.ndarray, " n"],
+) -> dict[str, Float[np.ndarray, "n n"]]:
+    """What sizes alone say of distances: of each pair the difference, and the hypotenuse.
+
+    The latter is the distance of two points of these sizes in perpendicular directions, which in
+    many dimensions most are.
+    """
+    return {
+        "size_difference": np.abs(sizes[:, None] - sizes),
+        "size_hypotenuse": np.hypot(sizes[:, None], sizes),
+    }
+
+
+def _nearest(space: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """1 for each row's `NEAREST`; those that are equally far share the places that are left."""
+    others = space + np.diag(np.full(len(space), np.inf))
+    last = np.sort(others, 1)[:, NEAREST - 1 : NEAREST]
+    nearer, level = others < last, others == last
+    left = NEAREST - nearer.sum(1, keepdims=True)
+    return nearer + level * left / level.sum(1, keepdims=True)
+
+
 def _correlations(distances: Float[np.ndarray, "q p"]) -> Float[np.ndarray, "q q"]:
     """Spearman's rank correlations of q lists of distances; NaN where one never varies."""
     ranks = rankdata(distances, axis=1)
@@ -78,3 +123,12 @@ def _correlations(distances: Float[np.ndarray, "q p"]) -> Float[np.ndarray, "q q
     power = np.square(ranks).sum(1)
     square = np.sqrt(np.outer(power, power))
     return np.divide(ranks @ ranks.T, square, np.full(square.shape, np.nan), where=square > 0)
+
+
+def _partial(correlations: Float[np.ndarray, "r q q"], held: int) -> Float[np.ndarray, "r q q"]:
+    """Partial correlations with one variable held; NaN with one that it determines."""
+    own = correlations[:, :, held]
+    left = 1 - np.square(own)
+    left[left < DETERMINED] = np.nan
+    both = correlations - own[:, :, None] * own[:, None]
+    return both / np.sqrt(left[:, :, None] * left[:, None])
