@@ -143,8 +143,9 @@ def test_partial_correlations_are_those_of_residuals():
     given = np.stack([np.ones(66), c, d], 1)
     a, b = (v - given @ np.linalg.lstsq(given, v, rcond=None)[0] for v in (a, b))
     assert found.value == pytest.approx(np.corrcoef(a, b)[0, 1])
-    same = topography.similarities(spaces, {"ab": ("a", "b")}, HOW, ["a"])["ab"]
-    assert np.isnan(same.value)
+    spaces["twin"] = np.exp(spaces["a"])
+    same = topography.similarities(spaces, {"bt": ("b", "twin")}, HOW, ["a"])["bt"]
+    assert np.isnan([same.value, *same.drawn]).all()
 
 
 def test_too_few_operators_have_no_similarity():

@@ -110,6 +110,27 @@ def test_small_groups_are_null_with_their_count(described, rows):
         assert known == {"count", "bits"}
 
 
+def test_too_few_for_neighbours_are_too_few(described, rows):
+    every = replace(HOW, min_operators=2)
+    assert tokenizer.topographies(described, rows[:5], every)["neighbours"] is None
+    assert tokenizer.topographies(described, rows[:6], every)["neighbours"] == 1
+
+
+def test_a_size_is_the_distance_to_the_mean_over_the_cells_that_exist(described, rows):
+    target = described.target.take(rows[:20])
+    exists = target.exists.copy()
+    exists[::2, ::3] = False
+    target = replace(target, exists=exists)
+    mean = np.zeros_like(target.values[:1])
+    beside = replace(
+        target,
+        values=np.vstack([mean, target.values]),
+        exists=np.vstack([np.ones_like(exists[:1]), exists]),
+    )
+    expected = tokenizer.input_distances(beside)[0, 1:]
+    np.testing.assert_allclose(tokenizer.sizes(target), expected, rtol=1e-6)
+
+
 def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 3))

@@ -135,7 +135,7 @@ def test_the_loss_of_symbols_lets_far_rows_share_less_and_near_ones_more():
     [
         (torch.ones(1), torch.ones(1)),
         (normal(9), torch.full((9,), 3.0)),
-        (normal(9), 3.0 * (1 + 1e-7 * normal(9, seed=1))),
+        (normal(9), 3e4 * (1 + 1e-7 * normal(9, seed=1))),
         (torch.ones(9), normal(9)),
     ],
     ids=["a single pair", "tokens all shared", "all but for rounding", "one distance"],
@@ -146,6 +146,11 @@ def test_what_does_not_vary_costs_one_and_pulls_nothing(apart, shared):
     found.backward()
     assert found.item() == 1.0
     assert torch.equal(shared.grad, torch.zeros_like(shared))
+
+
+def test_the_loss_of_symbols_does_not_see_how_much_is_shared_in_all():
+    apart, shared = normal(9), normal(9, seed=1)
+    torch.testing.assert_close(losses.symbols(apart, 1e-9 * shared), losses.symbols(apart, shared))
 
 
 def test_equal_distances_have_the_mean_of_their_ranks():

@@ -166,6 +166,8 @@ def test_a_token_of_a_single_place_is_shared_alike_by_all(codes):
     made.codes(0).data = made.codes(0).data[:, :1].expand(3, codes, 4).clone()
     soft = made.probabilities(made(latents(1)), slice(None), 0.25)
     torch.testing.assert_close(soft, torch.full((20, 3 * codes), 1 / codes))
+    soft[:, ::codes].sum().backward()
+    assert made.codes(0).grad.abs().max() < 1e3
 
 
 def test_codes_in_one_place_leave_the_choice_between_places_as_soft_as_it_was():
@@ -173,12 +175,10 @@ def test_codes_in_one_place_leave_the_choice_between_places_as_soft_as_it_was():
     points, twice = latents(1), quantizer(sizes=(6,), dims=(4,))
     for name in ("down", "up"):
         getattr(twice, name)[0].data = getattr(made, name)[0].data
-    twice.codes(0).data = made.codes(0).data.repeat(1, 2, 1)
+    twice.codes(0).data = made.codes(0).data.repeat(1, 2, 1) * (1 + 1e-6 * torch.rand(3, 6, 4))
     one = made.probabilities(made(points), slice(None), 0.25).unflatten(1, (3, 3))
     two = twice.probabilities(twice(points), slice(None), 0.25).unflatten(1, (3, 2, 3))
     torch.testing.assert_close(two, (one[:, :, None] / 2).expand_as(two), atol=0.1, rtol=0)
-    share = (made.codes(0).data[:, :, None] - twice.codes(0).data[:, None]).abs().sum(-1) == 0
-    assert share.sum() == 18
 
 
 def test_how_soft_the_choice_is_has_no_gradient_of_its_own():

@@ -230,7 +230,7 @@ def input_distances(target: Target) -> Float[np.ndarray, "n n"]:
 
 def sizes(target: Target) -> Float[np.ndarray, " n"]:
     """Root weighted mean square of an operator's cells: how far it is from the train mean."""
-    seen = (target.exists > 0) * target.weight
+    seen = target.exists * target.weight
     return np.sqrt((seen * np.square(target.values)).sum(1) / seen.sum(1))
 
 
