@@ -2,8 +2,8 @@
 
 `PYTHONPATH=src python benchmarks/learning_curve.py SIZE …` (256 512 1024 2048 4096) fits the
 tokenizer and its rivals of equal bits to the first so many valid training operators of the data
-at hand and to their further draws, and writes `benchmarks/learning_curve.csv`: scores on the test
-operators, with 95 % intervals. Columns, cleaning, categories and levels are those of all training
+at hand and to their further draws, and writes `benchmarks/learning_curve.csv`: errors and
+topographies on the test operators, with 95 % intervals. Columns, cleaning, categories and levels are those of all training
 operators, so every row is about the same target and the same bits. `profiles/learning_curve.yaml`
 makes such data.
 """
@@ -73,8 +73,12 @@ def _rows(
             "reconstruction": lost.value,
             "low": lost.low,
             "high": lost.high,
-            **{f"topo_tokens{end}": spread.get(f"topo_tokens{suffix}{end}") for end in ENDS},
-            **{f"topo_minus{end}": spread.get(f"topo_tokens_minus{suffix}{end}") for end in ENDS},
+            **{
+                f"{name}{what}{end}": spread.get(f"{name}{what}{suffix}{end}")
+                for name in tokenizer.ON_TOKENS
+                for what in ("", "_minus")
+                for end in ENDS
+            },
         }
 
 
