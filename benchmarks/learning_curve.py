@@ -3,9 +3,9 @@
 `PYTHONPATH=src python benchmarks/learning_curve.py SIZE …` (256 512 1024 2048 4096) fits the
 tokenizer and its rivals of equal bits to the first so many valid training operators of the data
 at hand and to their further draws, and writes `benchmarks/learning_curve.csv`: errors and
-topographies on the test operators, with 95 % intervals. Columns, cleaning, categories and levels are those of all training
-operators, so every row is about the same target and the same bits. `profiles/learning_curve.yaml`
-makes such data.
+topographies on the test operators, with 95 % intervals. Columns, cleaning, categories and levels
+are those of all training operators, so every row is about the same target and the same bits.
+`profiles/learning_curve.yaml` makes such data.
 """
 
 import sys

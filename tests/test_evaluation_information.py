@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 
 from spinlock.evaluation import information, topography
-from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.intervals import Bootstrap, resamples
 
 HOW = Bootstrap(seed=1, num_resamples=100, min_operators=8)
 
@@ -112,6 +112,10 @@ def test_resamples_of_neighbours_draw_operators():
     found = topography.neighbours(one, two, HOW)
     assert abs(found.value - 5 / 39) < 0.06
     assert 0.5 < found.drawn.std() / (np.ptp(found.drawn) / 5) < 2
+    near = [np.argsort(space + 1e9 * np.eye(40), axis=1)[:, :5] for space in (one, two)]
+    share = np.array([len(set(a) & set(b)) / 5 for a, b in zip(*near, strict=True)])
+    first = next(iter(resamples(HOW.seed, 40, HOW.num_resamples)))
+    assert found.drawn[0] == pytest.approx(share[first].mean())
     again = topography.neighbours(one, two, HOW)
     np.testing.assert_array_equal(found.drawn, again.drawn)
 
@@ -130,6 +134,33 @@ def test_telling_the_unusual_from_the_typical_is_worth_nothing_at_equal_sizes():
     assert abs(left["alone"].value) < 0.1
     assert left["same"].value == pytest.approx(1)
     np.testing.assert_allclose(left["same"].drawn, 1)
+
+
+def test_tokens_of_sizes_alone_keep_distances_of_points_of_unequal_sizes():
+    rng = np.random.default_rng(4)
+    points = rng.standard_normal((300, 20)) * rng.exponential(size=(300, 1))
+    sizes = np.linalg.norm(points, axis=1)
+    tokens = topography.by_size(sizes[200:], sizes[:200], [24] * 36)
+    assert tokens.min() == 0
+    assert tokens.max() == 23
+    far = topography.euclidean(points[200:])
+    assert topography.similarity(far, topography.hamming(tokens), HOW).value > 0.8
+    assert topography.neighbours(far, topography.hamming(tokens), HOW).value < 0.5
+    assert (np.diff(tokens[np.argsort(sizes[200:])], axis=0) >= 0).all()
+
+
+def test_tokens_of_sizes_by_hand():
+    train, sizes = np.arange(8.0), np.array([-1.0, 2.0, 5.0, 100.0])
+    tokens = topography.by_size(sizes, train, [5, 3, 1, 2])  # of all 4, of the largest 6, 4 and 2
+    assert tokens.tolist() == [[1, 0, 0, 0], [2, 1, 0, 0], [3, 2, 0, 0], [4, 2, 0, 1]]
+
+
+def test_what_a_held_space_nearly_determines_is_still_compared():
+    rng = np.random.default_rng(5)
+    spaces = {name: topography.euclidean(rng.standard_normal((12, 2))) for name in "ab"}
+    spaces["twin"] = spaces["a"] + 0.02 * spaces["b"]
+    found = topography.similarities(spaces, {"bt": ("b", "twin")}, HOW, ["a"])["bt"]
+    assert 0 < found.value < 1
 
 
 def test_partial_correlations_are_those_of_residuals():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import rankdata
 
 import tokenizer_cases
 from spinlock.evaluation import criteria, tokenizer, topography, vocabulary
@@ -112,8 +113,25 @@ def test_small_groups_are_null_with_their_count(described, rows):
 
 def test_too_few_for_neighbours_are_too_few(described, rows):
     every = replace(HOW, min_operators=2)
-    assert tokenizer.topographies(described, rows[:5], every)["neighbours"] is None
-    assert tokenizer.topographies(described, rows[:6], every)["neighbours"] == 1
+    assert tokenizer.topographies(described, rows[:10], every)["neighbours"] is None
+    assert 0.4 < tokenizer.topographies(described, rows[:11], every)["neighbours"] <= 1
+
+
+def test_both_sizes_are_regressed_out(described, rows):
+    found = tokenizer.topographies(described, rows, HOW)
+    target = described.target.take(rows)
+    size = tokenizer.sizes(target)
+    first, second = np.triu_indices(len(rows), 1)
+    given, tokens = (
+        tokenizer.input_distances(target),
+        topography.hamming(described.own.tokens[rows]),
+    )
+    held = np.abs(size[first] - size[second]), np.hypot(size[first], size[second])
+    ranks = [rankdata(v) for v in (given[first, second], tokens[first, second], *held)]
+    known = np.stack([np.ones(len(first)), *ranks[2:]], 1)
+    one, two = (v - known @ np.linalg.lstsq(known, v, rcond=None)[0] for v in ranks[:2])
+    assert found["topo_partial"] == pytest.approx(np.corrcoef(one, two)[0, 1])
+    assert found["topo_partial_low"] < found["topo_partial"] < found["topo_partial_high"]
 
 
 def test_a_size_is_the_distance_to_the_mean_over_the_cells_that_exist(described, rows):

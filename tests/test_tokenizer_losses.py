@@ -150,7 +150,11 @@ def test_what_does_not_vary_costs_one_and_pulls_nothing(apart, shared):
 
 def test_the_loss_of_symbols_does_not_see_how_much_is_shared_in_all():
     apart, shared = normal(9), normal(9, seed=1)
-    torch.testing.assert_close(losses.symbols(apart, 1e-9 * shared), losses.symbols(apart, shared))
+    expected = losses.symbols(apart, shared)
+    torch.testing.assert_close(losses.symbols(apart, 1e-9 * shared), expected)
+    torch.testing.assert_close(
+        losses.symbols(apart, 3 + 1e-3 * shared), expected, rtol=0, atol=1e-3
+    )
 
 
 def test_equal_distances_have_the_mean_of_their_ranks():

@@ -125,16 +125,16 @@ TOKENIZER = (
         better="above",
         goal=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained")),
         paired=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/topo_tokens_shuffled",
+        floor="tokenizer/topo_tokens_size",
     ),
     Criterion(
-        name="topography at equal sizes > k-means, untrained",
+        name="topography, sizes regressed out > k-means, untrained",
         source="own",
         value=PARTIAL,
         better="above",
         goal=_rivals(PARTIAL, (*BY_CATEGORY, "untrained")),
         paired=_rivals(PARTIAL, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/topo_partial_shuffled",
+        floor="tokenizer/topo_partial_size",
     ),
     Criterion(
         name="nearest neighbours by tokens > k-means, untrained",
@@ -143,7 +143,7 @@ TOKENIZER = (
         better="above",
         goal=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained")),
         paired=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/neighbours_shuffled",
+        floor="tokenizer/neighbours_size",
     ),
     Criterion(
         name="identity: agreement within > between operators",

@@ -28,6 +28,8 @@ RIVALS = (
     "untrained",
     "unquantized",
 )
+FLOORS = ("_shuffled", "_size")
+FEWEST = 2 * topography.NEAREST + 1  # operators: of fewer, half are anybody's neighbours
 STRICTER = ("topo_partial", "neighbours")
 ON_TOKENS = ("topo_tokens", *STRICTER)
 JOINT_PERMUTATIONS = 10  # behind the mean of the null of each pair of tokens
@@ -161,20 +163,20 @@ def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Boo
     `topo_pre` input ↔ latent, `topo_post` latent ↔ quantized, `topo_end` input ↔ quantized,
     `topo_tokens` input ↔ tokens (Hamming); each with the suffix of a rival: untrained encoder,
     shuffled tokens, k-means at equal bits. 1 keeps the order of all distances; bad case: 0, as of
-    shuffled tokens.
+    shuffled tokens. **`topo_tokens` is high for tokens that know nothing but sizes** (of an
+    operator: its distance from the train mean): `…_size` has them, see `topography.by_size`.
 
-    Of tokens alone there are two stricter ones: `topo_partial`, the same with the sizes of the
-    operators held constant (`topography.sizes_apart`), since far operators are mostly those that
-    are far from everybody, and `neighbours`, see `topography.neighbours`. The paired difference
-    is `<one of the three>_minus_<rival>`. A large group speaks by its first `topography.MOST`
-    operators.
+    Of tokens alone there are two stricter ones: `topo_partial`, the same with the sizes of both
+    operators regressed out (`topography.sizes_apart`), and `neighbours`, see
+    `topography.neighbours`. The paired difference is `<one of the three>_minus_<rival>`. A large
+    group speaks by its first `topography.MOST` operators.
     """
     spaces, wanted = _spaces(vocabulary, rows[: topography.MOST], pairs.seed)
     suffixes = [name.removeprefix("tokens") for name in spaces if name.startswith("tokens")]
-    beaten = [suffix for suffix in suffixes if suffix not in {"", "_shuffled"}]
+    beaten = [suffix for suffix in suffixes if suffix not in {"", *FLOORS}]
     stricter = [f"{name}{suffix}" for name in STRICTER for suffix in suffixes]
     differences = [f"{name}_minus{suffix}" for name in ON_TOKENS for suffix in beaten]
-    if len(rows) < max(pairs.min_operators, topography.NEAREST + 1):
+    if len(rows) < max(pairs.min_operators, FEWEST):
         return nothing(*wanted, *stricter, *differences)
     found = topography.similarities(spaces, wanted, pairs)
     target = vocabulary.target.take(rows[: topography.MOST])
@@ -212,6 +214,11 @@ def _spaces(
     symbols = {"": own.tokens[rows], "_untrained": plain.tokens[rows]}
     symbols |= {f"_{name}": tokens[rows] for name, tokens in vocabulary.tokens.items()}
     symbols["_shuffled"] = own.tokens[rows][shuffle(len(rows), seed)]
+    symbols["_size"] = topography.by_size(
+        sizes(vocabulary.target.take(rows)),
+        sizes(vocabulary.fitted),
+        [size for levels in vocabulary.sizes for size in levels],
+    )
     for suffix, tokens in symbols.items():
         spaces[f"tokens{suffix}"] = topography.hamming(tokens)
         wanted[f"topo_tokens{suffix}"] = ("given", f"tokens{suffix}")

@@ -39,8 +39,9 @@ def similarities(
 ) -> dict[str, Estimate]:
     """Spearman's correlation of two distance matrices over the pairs i < j, for some couples.
 
-    With spaces that are held constant it is the partial one, of what is left of the ranks once
-    these are regressed out (partial Mantel statistic, Smouse et al. 1986).
+    With spaces that are held it is the partial one, of what is left of the ranks once those of
+    the held are regressed out (partial Mantel statistic, Smouse et al. 1986); what is no linear
+    function of their ranks stays.
 
     The resamples draw operators, because pairs that share one are not independent; a pair of an
     operator with its own copy is left out. All couples see the same resamples, so their
@@ -50,7 +51,7 @@ def similarities(
         spaces: distances of the same n operators in some spaces.
         wanted: name of a similarity → the two spaces it compares.
         how: resamples.
-        held: names of the spaces that are held constant.
+        held: names of the spaces that are regressed out.
     """
     names = list(spaces)
     places = {name: (names.index(a), names.index(b)) for name, (a, b) in wanted.items()}
@@ -85,12 +86,36 @@ def neighbours(
 ) -> Estimate:
     """Share of an operator's nearest in one space that are its nearest in another, their mean.
 
-    1: the same neighbours; bad case: `NEAREST` / (n − 1), as of shuffled rows. The resamples draw
-    operators, each with the neighbours that it has among all.
+    1: the same neighbours; bad case: `NEAREST` / (n − 1), as of shuffled rows, which is much of 1
+    if there are few. The resamples draw operators, each with the neighbours that it has among all.
     """
     share = (_nearest(given) * _nearest(other)).sum(1) / NEAREST
     drawn = times(len(share), how) @ share / len(share)
     return Estimate(float(share.mean()), drawn, len(share))
+
+
+def by_size(
+    sizes: Float[np.ndarray, " n"],
+    train: Float[np.ndarray, " t"],
+    codes: Sequence[int],
+) -> Int[np.ndarray, "n S"]:
+    """Tokens that say nothing but how large an operator is; a bad case of `hamming`.
+
+    Token s of S has one code for all below the quantile s / S of the training sizes, and parts
+    the others evenly. Distances are large where either operator is, and so are theirs.
+
+    Args:
+        sizes: of the operators.
+        train: of the training operators.
+        codes: how many codes each of the S tokens has.
+    """
+    share = np.searchsorted(np.sort(train), sizes) / len(train)
+    tokens = []
+    for place, number in enumerate(codes):
+        least = place / len(codes)
+        above = np.floor((share - least) / (1 - least) * (number - 1)).clip(0, max(number - 2, 0))
+        tokens.append(np.where(share < least, 0, 1 + above) if number > 1 else 0 * above)
+    return np.stack(tokens, 1).astype(np.int64)
 
 
 def sizes_apart(

@@ -225,7 +225,8 @@ class ResidualQuantizer(TokenGrid):
         $p_k \propto \exp(-\|x_l - c_k\|^2 / τ)$ (Agustsson et al. 2017), with $x_l$ the projected
         residual and τ `temperature` times what, in the mean of a token's rows, the second nearest
         code is farther than the nearest; codes in one place count as one there. So
-        $\langle p_i, p_j \rangle$ is how many tokens two rows are expected to share.
+        $\langle p_i, p_j \rangle$ is how many tokens two rows are expected to share, if each draws
+        its own by these shares: codes in one place share a row among them.
         """
         parts = []
         for level, point in enumerate(quantized.projected):

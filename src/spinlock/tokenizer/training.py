@@ -246,10 +246,14 @@ def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
 def _forget(
     optimizer: torch.optim.Optimizer, parameter: nn.Parameter, entries: Bool[Tensor, "..."]
 ) -> None:
-    """Begin the moments of some entries of a parameter anew."""
-    for moment in optimizer.state[parameter].values():
-        if moment.shape == parameter.shape:
-            moment[entries] = 0.0
+    """Give some entries of a parameter no momentum, and the mean squared gradient of all.
+
+    AdamW knows no age of single entries: without gradients of their own squared, entries that
+    begin late would take steps several times as long as others.
+    """
+    if state := optimizer.state[parameter]:
+        state["exp_avg"][entries] = 0.0
+        state["exp_avg_sq"][entries] = state["exp_avg_sq"].mean()
 
 
 def _statistics(latents: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
