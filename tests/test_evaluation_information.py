@@ -129,7 +129,8 @@ def test_telling_the_unusual_from_the_typical_is_worth_nothing_at_equal_sizes():
     held = topography.sizes_apart(sizes)
     wanted = {name: ("far", name) for name in ("alone", "same")}
     plain = topography.similarities(spaces, wanted, HOW)
-    left = topography.similarities(spaces | held, wanted, HOW, list(held))
+    beyond = {name: (*couple, *held) for name, couple in wanted.items()}
+    left = topography.similarities(spaces | held, beyond, HOW)
     assert plain["alone"].value > 0.8
     assert abs(left["alone"].value) < 0.1
     assert left["same"].value == pytest.approx(1)
@@ -159,7 +160,7 @@ def test_what_a_held_space_nearly_determines_is_still_compared():
     rng = np.random.default_rng(5)
     spaces = {name: topography.euclidean(rng.standard_normal((12, 2))) for name in "ab"}
     spaces["twin"] = spaces["a"] + 0.02 * spaces["b"]
-    found = topography.similarities(spaces, {"bt": ("b", "twin")}, HOW, ["a"])["bt"]
+    found = topography.similarities(spaces, {"bt": ("b", "twin", "a")}, HOW)["bt"]
     assert 0 < found.value < 1
 
 
@@ -168,14 +169,14 @@ def test_partial_correlations_are_those_of_residuals():
     spaces = {name: topography.euclidean(rng.standard_normal((12, 2))) for name in "abcd"}
     spaces["a"] = spaces["a"] + spaces["c"]
     spaces["b"] = spaces["b"] - spaces["c"] + spaces["d"]
-    found = topography.similarities(spaces, {"ab": ("a", "b")}, HOW, ["c", "d"])["ab"]
+    found = topography.similarities(spaces, {"ab": ("a", "b", "c", "d")}, HOW)["ab"]
     pairs = np.triu_indices(12, 1)
     a, b, c, d = (rankdata(spaces[name][pairs]) for name in "abcd")
     given = np.stack([np.ones(66), c, d], 1)
     a, b = (v - given @ np.linalg.lstsq(given, v, rcond=None)[0] for v in (a, b))
     assert found.value == pytest.approx(np.corrcoef(a, b)[0, 1])
     spaces["twin"] = np.exp(spaces["a"])
-    same = topography.similarities(spaces, {"bt": ("b", "twin")}, HOW, ["a"])["bt"]
+    same = topography.similarities(spaces, {"bt": ("b", "twin", "a")}, HOW)["bt"]
     assert np.isnan([same.value, *same.drawn]).all()
 
 

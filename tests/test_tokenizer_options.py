@@ -45,13 +45,8 @@ OTHER_FAMILIES = {
 }
 OTHER_READOUTS = {"copies": 3, "own": 2.0, "others": 20.0}
 PARTS = {"losses", "families", "readout"}
-ELSEWHERE = {
-    "num_levels",
-    "levels",
-    "quantizer",
-    "epochs",
-    "patience",
-} | PARTS  # below, patience in ..._training
+# These have tests of their own, below; patience in test_tokenizer_training.py.
+ELSEWHERE = {"num_levels", "levels", "quantizer", "epochs", "patience"} | PARTS
 LEVELS = {"latent_dim": 4, "codebook_size": 8}  # one number each, as allocation needs them
 
 

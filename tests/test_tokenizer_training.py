@@ -157,7 +157,7 @@ def test_the_steps_of_an_epoch_are_few_and_of_as_many_operators_give_or_take_one
     assert sum(taken) == train.num_operators
 
 
-def test_a_code_that_was_reset_begins_its_moments_anew(made):
+def test_a_code_that_was_reset_has_no_momentum():
     codes = torch.nn.Parameter(torch.ones(2, 3, 4))
     optimizer = torch.optim.AdamW([codes], lr=0.1)
     codes.square().sum().backward()
@@ -184,7 +184,7 @@ def test_a_code_that_was_reset_late_takes_no_longer_steps_than_others():
     assert 0.5 * other < late < other
 
 
-def test_codes_that_are_reset_at_every_step_have_no_moments(made):
+def test_codes_that_are_reset_at_every_step_never_have_any(made):
     model = cases.build(*made, warmup_epochs=0, reset_below=1e9)
     sets = report.training_examples(model, made[1]), report.validation_examples(model, made[1])
     once = training._Run(model, *sets, 7)

@@ -46,8 +46,20 @@ def _rivals(value: str, codes: tuple[str, ...], word: str = "") -> tuple[str, ..
     return tuple(f"{value}{word}_{code}" for code in codes)
 
 
-RECONSTRUCTION, SYMBOLS = "tokenizer/reconstruction", "tokenizer/topo_tokens"
-PARTIAL, NEIGHBOURS = "tokenizer/topo_partial", "tokenizer/neighbours"
+def _on_tokens(name: str, source: str, metric: str) -> Criterion:
+    value, rivals = f"tokenizer/{metric}", (*BY_CATEGORY, "untrained")
+    return Criterion(
+        name=f"{name} > k-means, untrained",
+        source=source,
+        value=value,
+        better="above",
+        goal=_rivals(value, rivals),
+        paired=_rivals(value, rivals, "_minus"),
+        floor=f"{value}_size",
+    )
+
+
+RECONSTRUCTION = "tokenizer/reconstruction"
 TOKENIZER = (
     Criterion(
         name="quality > earlier work",
@@ -118,33 +130,9 @@ TOKENIZER = (
         goal=0.994,
         floor="tokenizer/topo_post_untrained",
     ),
-    Criterion(
-        name="topography input-tokens > k-means, untrained",
-        source="issue 6",
-        value=SYMBOLS,
-        better="above",
-        goal=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained")),
-        paired=_rivals(SYMBOLS, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/topo_tokens_size",
-    ),
-    Criterion(
-        name="topography, sizes regressed out > k-means, untrained",
-        source="own",
-        value=PARTIAL,
-        better="above",
-        goal=_rivals(PARTIAL, (*BY_CATEGORY, "untrained")),
-        paired=_rivals(PARTIAL, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/topo_partial_size",
-    ),
-    Criterion(
-        name="nearest neighbours by tokens > k-means, untrained",
-        source="own",
-        value=NEIGHBOURS,
-        better="above",
-        goal=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained")),
-        paired=_rivals(NEIGHBOURS, (*BY_CATEGORY, "untrained"), "_minus"),
-        floor="tokenizer/neighbours_size",
-    ),
+    _on_tokens("topography input-tokens", "issue 6", "topo_tokens"),
+    _on_tokens("topography, sizes regressed out", "own", "topo_partial"),
+    _on_tokens("nearest neighbours by tokens", "own", "neighbours"),
     Criterion(
         name="identity: agreement within > between operators",
         source="issue 6",

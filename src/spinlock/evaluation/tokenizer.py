@@ -30,8 +30,7 @@ RIVALS = (
 )
 FLOORS = ("_shuffled", "_size")
 FEWEST = 2 * topography.NEAREST + 1  # operators: of fewer, half are anybody's neighbours
-STRICTER = ("topo_partial", "neighbours")
-ON_TOKENS = ("topo_tokens", *STRICTER)
+ON_TOKENS = ("topo_tokens", "topo_partial", "neighbours")
 JOINT_PERMUTATIONS = 10  # behind the mean of the null of each pair of tokens
 
 
@@ -174,21 +173,13 @@ def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Boo
     spaces, wanted = _spaces(vocabulary, rows[: topography.MOST], pairs.seed)
     suffixes = [name.removeprefix("tokens") for name in spaces if name.startswith("tokens")]
     beaten = [suffix for suffix in suffixes if suffix not in {"", *FLOORS}]
-    stricter = [f"{name}{suffix}" for name in STRICTER for suffix in suffixes]
+    near = [f"neighbours{suffix}" for suffix in suffixes]
     differences = [f"{name}_minus{suffix}" for name in ON_TOKENS for suffix in beaten]
     if len(rows) < max(pairs.min_operators, FEWEST):
-        return nothing(*wanted, *stricter, *differences)
+        return nothing(*wanted, *near, *differences)
     found = topography.similarities(spaces, wanted, pairs)
-    target = vocabulary.target.take(rows[: topography.MOST])
-    held = topography.sizes_apart(sizes(target))
-    compared = {f"topo_partial{suffix}": ("given", f"tokens{suffix}") for suffix in suffixes}
-    found |= topography.similarities(spaces | held, compared, pairs, list(held))
-    found |= {
-        f"neighbours{suffix}": topography.neighbours(
-            spaces["given"], spaces[f"tokens{suffix}"], pairs
-        )
-        for suffix in suffixes
-    }
+    for name, suffix in zip(near, suffixes, strict=True):
+        found[name] = topography.neighbours(spaces["given"], spaces[f"tokens{suffix}"], pairs)
     for name in ON_TOKENS:
         for suffix in beaten:
             found[f"{name}_minus{suffix}"] = found[name].minus(found[f"{name}{suffix}"])
@@ -200,11 +191,13 @@ def topographies(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], pairs: Boo
 
 def _spaces(
     vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int
-) -> tuple[dict[str, Float[np.ndarray, "n n"]], dict[str, tuple[str, str]]]:
+) -> tuple[dict[str, Float[np.ndarray, "n n"]], dict[str, tuple[str, ...]]]:
     """Distances in every space, and the couples of spaces that are compared."""
-    own, plain = vocabulary.own, vocabulary.untrained
-    spaces = {"given": input_distances(vocabulary.target.take(rows))}
-    wanted = {}
+    own, plain, target = vocabulary.own, vocabulary.untrained, vocabulary.target.take(rows)
+    size = sizes(target)
+    apart = topography.sizes_apart(size)
+    spaces = {"given": input_distances(target), **apart}
+    wanted: dict[str, tuple[str, ...]] = {}
     for suffix, found in (("", own), ("_untrained", plain)):
         spaces[f"latents{suffix}"] = topography.euclidean(found.latents[rows])
         spaces[f"quantized{suffix}"] = topography.euclidean(found.quantized[rows])
@@ -214,14 +207,12 @@ def _spaces(
     symbols = {"": own.tokens[rows], "_untrained": plain.tokens[rows]}
     symbols |= {f"_{name}": tokens[rows] for name, tokens in vocabulary.tokens.items()}
     symbols["_shuffled"] = own.tokens[rows][shuffle(len(rows), seed)]
-    symbols["_size"] = topography.by_size(
-        sizes(vocabulary.target.take(rows)),
-        sizes(vocabulary.fitted),
-        [size for levels in vocabulary.sizes for size in levels],
-    )
+    codes_of_each = [number for levels in vocabulary.sizes for number in levels]
+    symbols["_size"] = topography.by_size(size, sizes(vocabulary.fitted), codes_of_each)
     for suffix, tokens in symbols.items():
         spaces[f"tokens{suffix}"] = topography.hamming(tokens)
         wanted[f"topo_tokens{suffix}"] = ("given", f"tokens{suffix}")
+        wanted[f"topo_partial{suffix}"] = ("given", f"tokens{suffix}", *apart)
     return spaces, wanted
 
 

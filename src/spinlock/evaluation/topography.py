@@ -33,14 +33,13 @@ def spearman(a: Float[np.ndarray, " p"], b: Float[np.ndarray, " p"]) -> float:
 
 def similarities(
     spaces: Mapping[str, Float[np.ndarray, "n n"]],
-    wanted: Mapping[str, tuple[str, str]],
+    wanted: Mapping[str, tuple[str, ...]],
     how: Bootstrap,
-    held: Sequence[str] = (),
 ) -> dict[str, Estimate]:
     """Spearman's correlation of two distance matrices over the pairs i < j, for some couples.
 
-    With spaces that are held it is the partial one, of what is left of the ranks once those of
-    the held are regressed out (partial Mantel statistic, Smouse et al. 1986); what is no linear
+    With further spaces it is the partial one, of what is left of the ranks once those of the
+    further are regressed out (partial Mantel statistic, Smouse et al. 1986); what is no linear
     function of their ranks stays.
 
     The resamples draw operators, because pairs that share one are not independent; a pair of an
@@ -49,12 +48,11 @@ def similarities(
 
     Args:
         spaces: distances of the same n operators in some spaces.
-        wanted: name of a similarity → the two spaces it compares.
+        wanted: name of a similarity → the two spaces it compares, and any to regress out.
         how: resamples.
-        held: names of the spaces that are regressed out.
     """
     names = list(spaces)
-    places = {name: (names.index(a), names.index(b)) for name, (a, b) in wanted.items()}
+    places = {name: [names.index(space) for space in used] for name, used in wanted.items()}
     stack = np.stack([spaces[name] for name in names])
     count = stack.shape[1]
     first, second = np.triu_indices(count, 1)
@@ -64,12 +62,13 @@ def similarities(
         left, right = rows[first], rows[second]
         apart = left != right
         drawn[index] = _correlations(stack[:, left[apart], right[apart]])
-    for name in held:
-        drawn = _partial(drawn, names.index(name))
-    return {
-        name: Estimate(float(drawn[0, a, b]), drawn[1:, a, b], count)
-        for name, (a, b) in places.items()
-    }
+    found = {}
+    for name, used in places.items():
+        left = drawn[:, used][:, :, used]
+        for held in range(2, len(used)):
+            left = _partial(left, held)
+        found[name] = Estimate(float(left[0, 0, 1]), left[1:, 0, 1], count)
+    return found
 
 
 def similarity(
@@ -118,9 +117,7 @@ def by_size(
     return np.stack(tokens, 1).astype(np.int64)
 
 
-def sizes_apart(
-    sizes: Float[np.ndarray, " n"],
-) -> dict[str, Float[np.ndarray, "n n"]]:
+def sizes_apart(sizes: Float[np.ndarray, " n"]) -> dict[str, Float[np.ndarray, "n n"]]:
     """What sizes alone say of distances: of each pair the difference, and the hypotenuse.
 
     The latter is the distance of two points of these sizes in perpendicular directions, which in
