@@ -110,7 +110,9 @@ def build(config: Config, cleaner: Cleaner, view: Cleaned) -> model.Tokenizer:
     return model.Tokenizer(cleaner, mapping, config, (LEVELS,) * CATEGORIES, channels, steps)
 
 
-def start_codes(made: model.Tokenizer, latents: Tensor, weights: Tensor, seed: int) -> None:
+def start_codes(
+    made: model.Tokenizer, latents: Tensor, weights: Tensor, rows_per_step: float, seed: int
+) -> None:
     """Codes that are projections of random rows, instead of k-means."""
     if isinstance(made.quantizer, ResidualQuantizer):
         fill(made.quantizer, latents)

@@ -147,6 +147,8 @@ def test_a_size_is_the_distance_to_the_mean_over_the_cells_that_exist(described,
     )
     expected = tokenizer.input_distances(beside)[0, 1:]
     np.testing.assert_allclose(tokenizer.sizes(target), expected, rtol=1e-6)
+    empty = replace(target, exists=np.zeros_like(target.exists))
+    assert (tokenizer.sizes(empty) == 1).all()
 
 
 def test_ridge_finds_an_affine_map_and_shuffling_moves_every_row():

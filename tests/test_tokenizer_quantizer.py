@@ -182,6 +182,32 @@ def test_codes_in_one_place_leave_the_choice_between_places_as_soft_as_it_was():
     torch.testing.assert_close(two, (one[:, :, None] / 2).expand_as(two), atol=0.1, rtol=0)
 
 
+def test_a_far_code_makes_no_two_others_one_place():
+    """The choice between two is as soft with a third that is far as without."""
+    made, points = quantizer(sizes=(3,), dims=(4,)), latents(1)
+    made.codes(0).data[:, 2] = 1e4
+    made.codes(0).data[:, 1] = made.codes(0).data[:, 0] + 0.1
+    pair = quantizer(sizes=(2,), dims=(4,))
+    for name in ("down", "up"):
+        getattr(pair, name)[0].data = getattr(made, name)[0].data
+    pair.codes(0).data = made.codes(0).data[:, :2].clone()
+    soft = made.probabilities(made(points), slice(None), 0.25).unflatten(1, (3, 3))
+    two = pair.probabilities(pair(points), slice(None), 0.25).unflatten(1, (3, 2))
+    torch.testing.assert_close(soft[:, :, :2], two, atol=1e-5, rtol=0)
+
+
+def test_a_row_between_two_codes_has_no_margin():
+    """Codes at -1, 1 and 5: rows at 0 choose the first two alike, and the third not at all."""
+    made = quantizer(sizes=(3,), dims=(4,))
+    made.down[0].data = torch.eye(4).expand(3, 4, 4).clone()
+    made.codes(0).data = torch.tensor([-1.0, 1.0, 5.0])[:, None].repeat(3, 1, 1) * torch.eye(4)[0]
+    found = made(torch.tensor([0.0, 0.5])[:, None, None] * torch.eye(4)[0].expand(2, 3, 4))
+    soft = made.probabilities(found, slice(None), 1.0)
+    # margins 0 and 2 by hand, so their mean is 1
+    between = np.exp([-1.0, -1.0, -25.0])
+    np.testing.assert_allclose(soft[0, :3].detach(), between / between.sum(), atol=1e-6)
+
+
 def test_how_soft_the_choice_is_has_no_gradient_of_its_own():
     made, points = quantizer(sizes=(5,), dims=(4,)), latents(1)
     found = made(points)

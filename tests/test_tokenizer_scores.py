@@ -77,6 +77,15 @@ def test_cell_distances_are_those_of_each_pair_alone(seed):
             pair += 1
 
 
+def test_a_pair_without_a_common_cell_is_as_far_apart_as_standardized_rows_are():
+    exists = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    found = scores.cell_distances(normal(3, 4), exists, torch.ones(4))
+    torch.testing.assert_close(found.float(), torch.full((3,), 2.0).sqrt())
+    many = normal(300, 50)
+    apart = scores.cell_distances(many, torch.ones_like(many), torch.ones(50))
+    assert float(apart.mean()) == pytest.approx(2**0.5, abs=0.05)
+
+
 def test_topographic_similarity_is_one_for_any_monotone_map_and_near_zero_when_shuffled():
     points = normal(60, 3)
     d = scores.distances(points)

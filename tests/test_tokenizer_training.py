@@ -49,12 +49,18 @@ def run(made, folder=None, stop=None, **changes):
     return model, history
 
 
+def losses_of(model, batch, pairs, quantized=True):
+    """Every loss, and the codes."""
+    made = objective.forward(model, batch, quantized)
+    return objective.terms(model, batch, pairs, made), made.codes
+
+
 def gradients(made, losses: LossConfig, quantized: bool = True) -> set[str]:
     """Which modules the losses reach; every gradient is finite."""
     model = cases.started(*made, losses=losses)
     batch = report.training_examples(model, made[1])
     pairs = torch.randint(len(batch.cells), (2, 64), generator=torch.Generator().manual_seed(0))
-    found, _ = objective.terms(model, batch, pairs, quantized)
+    found = losses_of(model, batch, pairs, quantized)[0]
     objective.total(found, losses).backward()
     reached: dict[str, bool] = {}
     for name, parameter in model.named_parameters():
@@ -95,7 +101,7 @@ def test_every_parameter_is_reached(made):
     model = cases.started(*made)
     batch = report.training_examples(model, made[1])
     pairs = torch.randint(len(batch.cells), (2, 64), generator=torch.Generator().manual_seed(0))
-    found, _ = objective.terms(model, batch, pairs, True)
+    found = losses_of(model, batch, pairs)[0]
     objective.total(found, model.config.losses).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -105,7 +111,7 @@ def test_every_parameter_is_reached(made):
 def test_a_loss_of_weight_zero_is_not_computed(made):
     model = cases.started(*made, losses=only("reconstruction"))
     batch = report.validation_examples(model, made[1])
-    found, _ = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
+    found = losses_of(model, batch, torch.tensor([[0], [1]]))[0]
     assert set(found) == {"reconstruction"}
 
 
@@ -116,7 +122,7 @@ def test_the_losses_of_the_codes_by_hand(made, monkeypatch):
     batch = report.training_examples(model, made[1])
     assert batch.views > 1
     assert batch.num_operators > 6
-    found, codes = objective.terms(model, batch, torch.tensor([[0], [1]]), True)
+    found, codes = losses_of(model, batch, torch.tensor([[0], [1]]))
     rows = slice(0, 6 * batch.views, batch.views)
     soft = model.quantizer.probabilities(codes, rows, 0.4).detach().numpy()
     cells, exists = batch.inputs.cells[rows].numpy(), batch.inputs.exists[rows].numpy() > 0
@@ -133,6 +139,27 @@ def test_the_losses_of_the_codes_by_hand(made, monkeypatch):
     columns = np.array([len(names) for names in model.mapping.values()])
     expected = (rest * batch.groups.numpy()).mean(0) @ columns / columns.sum()
     assert found["codebook"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_codes_start_with_the_counts_of_a_step(made):
+    """Of the rows that a step has, not of the most that it may have."""
+    model = cases.build(*made)
+    train = report.training_examples(model, made[1])
+    assert train.num_operators % 3 == 0
+    most = train.num_operators // 3 + 1  # two more steps than half of them would need
+    model = cases.build(*made, warmup_epochs=0, ema_decay=1 - 1e-9, batch_size=most * train.views)
+    epochs = training.fit(model, train, report.validation_examples(model, made[1]), 7, None)
+    next(epochs)
+    rows = train.groups[:, model.quantizer.groups(0)].sum(0) / 3
+    torch.testing.assert_close(model.quantizer.counts(0).sum(1), rows, rtol=1e-4, atol=0)
+
+
+def test_a_step_has_room_for_all_views_of_an_operator(made):
+    train = report.training_examples(cases.build(*made), made[1])
+    allowed = f"train_vqvae.batch_size: allowed at least {train.views}, .* got {train.views - 1}"
+    with pytest.raises(Refusal, match=allowed):
+        run(made, batch_size=train.views - 1)
+    run(made, batch_size=train.views, stop=1)
 
 
 @pytest.mark.parametrize(("parts", "steps"), [(3, 3), (2.5, 3), (1, 1)])
@@ -422,7 +449,8 @@ def test_a_code_size_per_level_must_fit_the_number_of_levels():
 @pytest.mark.parametrize("name", ["vq", "codebook", "symbols"])
 def test_a_grid_refuses_the_losses_of_codes(name):
     grid = replace(cases.CONFIG, **cases.GRID)
-    with pytest.raises(ValueError, match=f"losses: allowed .* if quantizer is fsq.*'{name}': 0.5"):
+    refused = f"losses: allowed .* if quantizer is fsq.* got {name} 0.5"
+    with pytest.raises(ValueError, match=refused):
         replace(grid, losses=replace(grid.losses, **{name: 0.5}))
 
 

@@ -105,5 +105,5 @@ def started(cleaner: fitting.Cleaner, cleaned: CleanSet, **changes: object) -> T
     train = report.training_examples(model, cleaned)
     initialization.start_from_principal_axes(model, train.inputs.cells, train.inputs.exists)
     latents = model.encoder(train.inputs).detach()
-    initialization.start_codes(model, latents, train.groups, 1)
+    initialization.start_codes(model, latents, train.groups, len(latents), 1)
     return model.eval()

@@ -48,18 +48,10 @@ def test_smoke_twice_is_equal_to_the_byte(project, tmp_path):
     assert [other.read(name) for name in OUTPUTS] == [project.read(name) for name in OUTPUTS]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"train_noa": {"context_steps": 2, "objective": "vq"}},
-        {
-            "train_vqvae": {"quantizer": "fsq", "losses": dict.fromkeys(OF_CODES, 0.0)},
-            "train_noa": {"integrator": "direct"},
-        },
-    ],
-)
-def test_agents_and_tokenizers_of_other_kinds_are_judged_too(project, changes):
-    project.overlay(changes)
+def test_an_agent_and_a_tokenizer_of_another_kind_are_judged_too(project):
+    grid = {"quantizer": "fsq", "losses": dict.fromkeys(OF_CODES, 0.0)}
+    agent = {"context_steps": 2, "objective": "vq", "integrator": "direct"}
+    project.overlay({"train_vqvae": grid, "train_noa": agent})
     project.dvc("repro", "--no-run-cache")
     scores = json.loads(project.read("metrics/evaluate.json"))
     assert scores["noa/vrmse_1"] > 0
@@ -149,13 +141,13 @@ def _kill_and_repeat(project: Project, stage: str, folder: str) -> bool:
 def test_a_queued_experiment_runs_its_own_code_and_agrees(project):
     """In its own folder `dvc exp run --queue` gives what the workspace gives."""
     project.overlay({"train_vqvae": {"codebook_size": 8}})
-    project.dvc("exp", "run", "--queue", "--name", "eight")
+    project.dvc("exp", "run", "--queue", "--name", "eight", "train-noa")
     project.dvc("queue", "start")
     _wait_for_the_queue(project)
     references = project.git("for-each-ref", "--format=%(refname)", "refs/exps").split()
     (eight,) = [name for name in references if name.endswith("/eight")]
-    project.dvc("repro", "--no-run-cache")
-    for name in OUTPUTS:
+    project.dvc("repro", "--no-run-cache", "train-noa")
+    for name in ("dvc.lock", "metrics/train_vqvae.json", "metrics/train_noa.json"):
         assert project.git("show", f"{eight}:{name}").encode() == project.read(name), name
 
 

@@ -227,9 +227,13 @@ def input_distances(target: Target) -> Float[np.ndarray, "n n"]:
 
 
 def sizes(target: Target) -> Float[np.ndarray, " n"]:
-    """Root weighted mean square of an operator's cells: how far it is from the train mean."""
+    """Root weighted mean square of an operator's cells: how far it is from the train mean.
+
+    1, as of all in the mean, for one that has no cell.
+    """
     seen = target.exists * target.weight
-    return np.sqrt((seen * np.square(target.values)).sum(1) / seen.sum(1))
+    power, shared = (seen * np.square(target.values)).sum(1), seen.sum(1)
+    return np.sqrt(np.divide(power, shared, np.ones_like(power), where=shared > 0))
 
 
 def joint(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], seed: int) -> Flat:

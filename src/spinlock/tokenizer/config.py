@@ -22,9 +22,9 @@ class LossConfig:
 
     reconstruction: Weight  # mean squared error of the target's cells, all tokens of a block
     vq: Weight  # commitment of the projected residuals to their codes
-    codebook: Weight  # squared distance of the latents to what their codes decode to, moves these
+    codebook: Weight  # squared distance of the latents to what codes decode to; latents stand still
     symbols: Weight  # 1 - correlation of distances with the tokens expected to differ
-    symbols_temperature: Annotated[float, Field(gt=0)]  # of the soft choice of codes it expects by
+    symbols_temperature: Annotated[float, Field(ge=1e-3)]  # of the soft choice that it expects by
     orthogonality: Weight  # correlation between the latents of two categories
     orthogonality_target: Share  # the correlation that costs nothing
     informativeness: Weight  # reconstruction of each category from its own tokens alone
@@ -87,7 +87,7 @@ class Config:
     encoder_learning_rate: Annotated[float, Field(gt=0)]  # of encoder and projections
     code_learning_rate: Annotated[float, Field(gt=0)]  # of codes, by the losses that reach them
     weight_decay: Weight
-    batch_size: Size  # rows at most, every view of an operator being one; steps are alike
+    batch_size: Size  # rows of a step at most, every view of an operator being one; all are alike
     warmup_epochs: Annotated[int, Field(ge=0)]  # without quantization, before the k-means
     epochs: Size  # with quantization, at most
     patience: Size  # epochs without a better `scores.cost` on validation before stopping
@@ -107,10 +107,11 @@ class Config:
                 f"1, got {self.group_temporal_channels} and {self.group_temporal_blocks}"
             )
         weights = {name: getattr(self.losses, name) for name in OF_CODES}
-        if self.quantizer == "fsq" and any(weights.values()):
+        given = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
+        if self.quantizer == "fsq" and given:
             raise ValueError(
                 f"losses: allowed {', '.join(OF_CODES)} of 0 if quantizer is fsq, which has no "
-                f"codes to learn, got {weights}"
+                f"codes to learn, got {given}"
             )
         if max(self.dims(self.num_levels)) > self.group_embedding_dim:
             raise ValueError(

@@ -74,7 +74,11 @@ def principal_axes(x: Float[Tensor, "n D"], width: int | None) -> Float[Tensor, 
 
 @torch.no_grad()
 def start_codes(
-    model: Tokenizer, latents: Float[Tensor, "n G E"], weights: Float[Tensor, "n G"], seed: int
+    model: Tokenizer,
+    latents: Float[Tensor, "n G E"],
+    weights: Float[Tensor, "n G"],
+    rows_per_step: float,
+    seed: int,
 ) -> None:
     """Projections from the principal axes of each residual, codes from k-means on all rows.
 
@@ -83,6 +87,7 @@ def start_codes(
     Args:
         latents: of every training row.
         weights: of each row in each category, 0 where none of its columns exists.
+        rows_per_step: of the training, in the mean; the counts of the codes start from it.
         seed: root seed.
     """
     quantizer = model.quantizer
@@ -104,7 +109,6 @@ def start_codes(
             codes = quantizer.codes(level)[place] @ quantizer.up[level][place]
             beam = beam.extend(codes[None], quantizer.search_width)
     tokens = quantizer.choose(latents)
-    rows_per_step = min(model.config.batch_size, len(tokens))
     for level, size in enumerate(quantizer.sizes):
         groups = quantizer.groups(level)
         chosen = nn.functional.one_hot(tokens[:, groups, level], size) * weights[:, groups, None]

@@ -1,5 +1,7 @@
 """The training objective: every loss on one batch, and their weighted sum."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,32 +16,55 @@ from spinlock.tokenizer.quantizer import ResidualQuantizer
 PAIRED = 512  # operators whose distances are all compared: the price is their square
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What a tokenizer makes of a batch on the way from features to features."""
+
+    latents: Float[Tensor, "n G E"]
+    codes: Quantized | None  # None during the warm-up
+    cells: Float[Tensor, "n Q"]  # decoded
+
+    @property
+    def read(self) -> Float[Tensor, "n G E"]:
+        """What the decoders read."""
+        return self.codes.latents if self.codes else self.latents
+
+
+def forward(model: Tokenizer, batch: Examples, quantized: bool) -> Pass:
+    """Encode, quantize, decode.
+
+    Args:
+        model: the tokenizer.
+        batch: rows.
+        quantized: False during the warm-up: decoders then read the latents themselves.
+    """
+    latents = model.encoder(batch.inputs)
+    codes = model.quantize(latents) if quantized else None
+    cells = model.decoder(codes.latents if codes else latents)
+    return Pass(latents=latents, codes=codes, cells=cells)
+
+
 def terms(
-    model: Tokenizer, batch: Examples, pairs: Int[Tensor, "2 p"], quantized: bool
-) -> tuple[dict[str, Float[Tensor, ""]], Quantized | None]:
+    model: Tokenizer, batch: Examples, pairs: Int[Tensor, "2 p"], made: Pass
+) -> dict[str, Float[Tensor, ""]]:
     """Every loss that is switched on, unweighted; without quantization, those that need none.
 
     Args:
         model: the tokenizer in training.
         batch: rows with weights.
         pairs: rows whose distances the topographic loss compares.
-        quantized: False during the warm-up: decoders then read the latents themselves.
+        made: what the tokenizer makes of the batch.
     """
-    weights, inputs = model.config.losses, batch.inputs
-    latents = model.encoder(inputs)
-    codes = model.quantize(latents) if quantized else None
-    read = codes.latents if codes else latents
-    found = {
-        "reconstruction": losses.reconstruction(model.decoder(read), inputs.cells, batch.cells)
-    }
+    weights, inputs, codes = model.config.losses, batch.inputs, made.codes
+    found = {"reconstruction": losses.reconstruction(made.cells, inputs.cells, batch.cells)}
     if weights.informativeness:
-        own = model.partial(read)
+        own = model.partial(made.read)
         found["informativeness"] = losses.reconstruction(own, inputs.cells, batch.cells)
     if weights.orthogonality:
         target = weights.orthogonality_target
-        found["orthogonality"] = losses.orthogonality(latents, batch.groups, target)
+        found["orthogonality"] = losses.orthogonality(made.latents, batch.groups, target)
     if weights.topographic:
-        found["topographic"] = _topographic(model, batch, pairs, latents, codes)
+        found["topographic"] = _topographic(model, batch, pairs, made)
     if weights.families:
         embedded = model.families.decode(model.families(inputs))
         found["families"] = losses.reconstruction(embedded, inputs.cells, batch.cells)
@@ -47,12 +72,13 @@ def terms(
         found["vq"] = model.config.commitment * losses.commitment(codes.commitment, batch.groups)
     if codes and isinstance(model.quantizer, ResidualQuantizer):
         if weights.codebook:
-            rest = latents.detach() - model.quantizer.decode(codes.tokens)
+            rest = made.latents.detach() - model.quantizer.decode(codes.tokens)
             distances = rest.square().sum(-1)
             found["codebook"] = losses.codebook(distances, batch.groups, model.members.sum(0))
         if weights.symbols:
-            found["symbols"] = _symbols(model, model.quantizer, batch, codes)
-    return found, codes
+            soft = model.quantizer.probabilities(codes, _first(batch), weights.symbols_temperature)
+            found["symbols"] = _symbols(batch, soft, model.members.sum(1))
+    return found
 
 
 def total(found: dict[str, Float[Tensor, ""]], weights: LossConfig) -> Float[Tensor, ""]:
@@ -60,14 +86,23 @@ def total(found: dict[str, Float[Tensor, ""]], weights: LossConfig) -> Float[Ten
     return torch.stack([getattr(weights, name) * value for name, value in found.items()]).sum()
 
 
+def _first(batch: Examples) -> slice:
+    """Rows of the first `PAIRED` operators, each in its first view."""
+    return slice(None, PAIRED * batch.views, batch.views)
+
+
 def _symbols(
-    model: Tokenizer, quantizer: ResidualQuantizer, batch: Examples, codes: Quantized
+    batch: Examples, soft: Float[Tensor, "r c"], weights: Float[Tensor, " Q"]
 ) -> Float[Tensor, ""]:
-    """Input ↔ tokens, of all pairs of the first `PAIRED` operators, each in its first view."""
-    rows = slice(None, PAIRED * batch.views, batch.views)
-    cells, exists = batch.inputs.cells[rows], batch.inputs.exists[rows]
-    apart = scores.cell_distances(cells, exists, model.members.sum(1))
-    soft = quantizer.probabilities(codes, rows, model.config.losses.symbols_temperature)
+    """Input ↔ tokens, of all pairs of the `_first` rows.
+
+    Args:
+        batch: rows.
+        soft: `ResidualQuantizer.probabilities` of the `_first` rows.
+        weights: of cells.
+    """
+    cells, exists = batch.inputs.cells[_first(batch)], batch.inputs.exists[_first(batch)]
+    apart = scores.cell_distances(cells, exists, weights)
     i, j = torch.triu_indices(len(soft), len(soft), 1)
     return losses.symbols(apart, (soft @ soft.T)[i, j])
 
@@ -76,15 +111,14 @@ def _topographic(
     model: Tokenizer,
     batch: Examples,
     pairs: Int[Tensor, "2 p"],
-    latents: Float[Tensor, "n G E"],
-    codes: Quantized | None,
+    made: Pass,
 ) -> Float[Tensor, ""]:
     """Input ↔ latent, and latent ↔ quantized once there is one."""
     inputs, share = batch.inputs, model.config.losses.topographic_pre
     before, valid = losses.cell_distance(inputs.cells, inputs.exists, model.members, pairs)
-    middle = losses.distance(latents, pairs)
+    middle = losses.distance(made.latents, pairs)
     loss = share * losses.topographic(before, middle, valid)
-    if codes:
-        after = losses.distance(codes.latents, pairs)
+    if made.codes:
+        after = losses.distance(made.read, pairs)
         loss = loss + (1 - share) * losses.topographic(middle, after, valid)
     return loss

@@ -12,7 +12,7 @@ from spinlock.tokenizer.grid import Quantized, TokenGrid, grouped
 from spinlock.tokenizer.search import search
 
 EMPTY = 1e-6  # a code whose average count is below this follows no average
-EQUAL = 1e-5  # codes that differ in distance by less than this, of the farthest, are in one place
+EQUAL = 1e-5  # codes nearer to each other than this share of their norms are in one place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,8 +233,10 @@ class ResidualQuantizer(TokenGrid):
             own, codes = point[rows].transpose(0, 1), self.codes(level)
             square = codes.square().sum(-1)[:, None]  # that of the point is the same for all codes
             distance = torch.baddbmm(square, own, codes.mT, alpha=-2)
-            width = temperature * _margin(distance.detach()).mean(1)[:, None, None]
-            parts.append((-distance / torch.where(width > 0, width, 1.0)).softmax(-1))
+            width = temperature * _margin(distance.detach(), _apart(codes.detach()))
+            parts.append(
+                (-distance / torch.where(width > 0, width, 1.0)[:, None, None]).softmax(-1)
+            )
         return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], 1)
 
     @torch.no_grad()
@@ -282,11 +284,24 @@ class ResidualQuantizer(TokenGrid):
         return found
 
 
-def _margin(distance: Float[Tensor, "g n K"]) -> Float[Tensor, "g n"]:
-    """How much farther than the nearest code the next one is; 0 if there is no other."""
-    farther = distance - distance.amin(-1, keepdim=True)
-    other = farther > EQUAL * farther.amax(-1, keepdim=True)
-    return torch.where(other, farther, farther.amax(-1, keepdim=True)).amin(-1)
+def _apart(codes: Float[Tensor, "g K d"]) -> Bool[Tensor, "g K K"]:
+    """Whether two codes are in different places."""
+    norm = codes.norm(dim=-1)
+    difference = torch.cdist(codes, codes, compute_mode="donot_use_mm_for_euclid_dist")
+    return difference > EQUAL * (norm[:, :, None] + norm[:, None])
+
+
+def _margin(distance: Float[Tensor, "g n K"], apart: Bool[Tensor, "g K K"]) -> Float[Tensor, " g"]:
+    """How much farther than the nearest code the next place is, mean of rows; 0 if there is none.
+
+    Args:
+        distance: squared, of rows and codes.
+        apart: which codes are in different places.
+    """
+    least, nearest = distance.min(-1, keepdim=True)
+    other = apart.gather(1, nearest.expand_as(distance))
+    margin = torch.where(other, distance - least, torch.inf).amin(-1)
+    return torch.where(margin.isinf(), 0.0, margin).mean(1)
 
 
 def _descend(values: Float[Tensor, "G n beam m"], parent: Int[Tensor, "G n b"]) -> Tensor:

@@ -54,14 +54,19 @@ def distances(points: Float[Tensor, "n d"]) -> Float[Tensor, " pairs"]:
 def cell_distances(
     cells: Float[Tensor, "n Q"], exists: Float[Tensor, "n Q"], weights: Float[Tensor, " Q"]
 ) -> Float[Tensor, " pairs"]:
-    """Root weighted mean square difference over the cells that both rows of a pair have, i < j."""
+    """Root weighted mean square difference over the cells that both rows of a pair have, i < j.
+
+    A pair that has none in common is as far apart as standardized rows of which nothing is known
+    are in the mean: √2.
+    """
     seen = (exists > 0).double()
     values, weights = cells.double() * seen, weights.double()
     squares = (values.square() * weights) @ seen.T
     power = squares + squares.T - 2 * (values * weights) @ values.T
     shared = (seen * weights) @ seen.T
     i, j = torch.triu_indices(len(cells), len(cells), 1)
-    return (power[i, j].clamp_min(0.0) / shared[i, j].clamp_min(1e-12)).sqrt()
+    power, shared = power[i, j].clamp_min(0.0), shared[i, j]
+    return torch.where(shared > 0, power / shared.clamp_min(1e-12), 2.0).sqrt()
 
 
 def hamming(tokens: Int[Tensor, "n S"]) -> Float[Tensor, " pairs"]:

@@ -43,8 +43,14 @@ def fit(
         folder: where to keep the state of the run and find it again; None: nowhere.
 
     Raises:
-        Refusal: no validation operators, or a loss that is not finite.
+        Refusal: no validation operators, an operator has more rows than a step, or a loss that is
+            not finite.
     """
+    if model.config.batch_size < train.views:
+        raise Refusal(
+            f"train_vqvae.batch_size: allowed at least {train.views}, the views of an operator, "
+            f"got {model.config.batch_size}"
+        )
     if not validation.num_operators:
         raise Refusal("train_vqvae: no valid validation operator to choose the epoch by")
     run = _Run(model, train, validation, model.config.own_seed(seed))
@@ -82,6 +88,11 @@ class _Run:
         patient = done - self.best_epoch < self.config.patience
         return done == self.config.warmup_epochs + self.config.epochs or not patient
 
+    @property
+    def _steps(self) -> int:
+        """Steps of an epoch, the fewest of at most `batch_size` rows."""
+        return math.ceil(self.train.num_operators / (self.config.batch_size // self.train.views))
+
     def start(self) -> None:
         """Draw the weights, and start the affine paths from principal axes."""
         initialization.draw(self.model, self.seed)
@@ -103,8 +114,7 @@ class _Run:
         rng = randomness.stream(self.seed, "tokenizer/epoch", step=number)
         order = torch.from_numpy(rng.permutation(self.train.num_operators))
         used: list[Tensor] = []
-        most = max(1, self.config.batch_size // self.train.views)
-        for operators in order.tensor_split(math.ceil(len(order) / most)):
+        for operators in order.tensor_split(self._steps):
             batch = self.train.jittered(operators, rng, self.config.jitter)
             self._step(batch, rng, quantized, used)
         record = self._scores(quantized, used)
@@ -133,12 +143,14 @@ class _Run:
         sets = [self.train, *drawn]
         latents = torch.cat([self.model.encoder(part.inputs) for part in sets])
         weights = self.train.groups.repeat(len(sets), 1)
-        initialization.start_codes(self.model, latents, weights, self.seed)
+        rows = len(self.train.cells) / self._steps
+        initialization.start_codes(self.model, latents, weights, rows, self.seed)
 
     def _step(self, batch: Examples, rng: np.random.Generator, quantized: bool, used: list) -> None:
         size = (2, self.config.losses.topographic_pairs)
         pairs = torch.from_numpy(rng.integers(len(batch.cells), size=size))
-        found, codes = objective.terms(self.model, batch, pairs, quantized)
+        made = objective.forward(self.model, batch, quantized)
+        found = objective.terms(self.model, batch, pairs, made)
         loss = objective.total(found, self.config.losses)
         if not loss.isfinite():
             values = ", ".join(f"{name} {value.item():g}" for name, value in found.items())
@@ -146,7 +158,7 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        if codes:
+        if codes := made.codes:
             quantizer = self.model.quantizer
             if isinstance(quantizer, ResidualQuantizer):
                 quantizer.follow(codes, batch.groups, self.config.ema_decay)
@@ -203,15 +215,14 @@ def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) 
     """
     inputs, layout = examples.inputs, model.layout
     pairs = torch.combinations(torch.arange(min(examples.num_operators, objective.PAIRED))).T
-    found, codes = objective.terms(model, examples, pairs, quantized)
-    latents = model.encoder(inputs)
-    read = codes.latents if codes else latents
-    errors = scores.column_errors(model.decoder(read), inputs.cells, inputs.exists, layout)
+    made = objective.forward(model, examples, quantized)
+    found = objective.terms(model, examples, pairs, made)
+    errors = scores.column_errors(made.cells, inputs.cells, inputs.exists, layout)
     few = slice(objective.PAIRED)
     before = scores.cell_distances(inputs.cells[few], inputs.exists[few], layout.weights())
-    middle = scores.distances(scores.joint(latents[few], layout))
-    after = scores.distances(scores.joint(read[few], layout))
-    symbols = scores.hamming(model.quantizer.flat(codes.tokens[few])) if codes else None
+    middle = scores.distances(scores.joint(made.latents[few], layout))
+    after = scores.distances(scores.joint(made.read[few], layout))
+    symbols = scores.hamming(model.quantizer.flat(made.codes.tokens[few])) if made.codes else None
     return {
         "val_loss": float(objective.total(found, model.config.losses)),
         "reconstruction": scores.reconstruction(errors),
