@@ -69,6 +69,13 @@ def test_r2_of_the_truth_of_the_mean_and_of_a_constant_column():
     assert found.column(0).interval().value is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_resample_in_which_nothing_varies_has_no_median_and_says_nothing():
+    drawn = np.array([[np.nan, np.nan], [np.nan, 0.5], [0.1, 0.3]])
+    found = reconstruction.Explained(np.array([0.2, 0.4]), drawn, 2).median(np.array([True, True]))
+    np.testing.assert_allclose(found.drawn, [np.nan, 0.5, 0.2])
+
+
 def test_effective_rank_of_isotropic_single_and_no_directions():
     rng = np.random.default_rng(1)
     assert reconstruction.effective_rank(rng.standard_normal((20_000, 7))) == pytest.approx(
