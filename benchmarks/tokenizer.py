@@ -131,14 +131,14 @@ def plain_topographic(
     made: model.Tokenizer,
     batch: Examples,
     pairs: Int[Tensor, "2 p"],
-    latents: Float[Tensor, "n G E"],
-    codes: Quantized,
+    found: objective.Pass,
 ) -> Float[Tensor, ""]:
     """The topographic loss category by category, with pairs of its own for each comparison."""
+    latents, read = found.latents, found.read
     share, total = made.config.losses.topographic_pre, latents.new_zeros(())
     cells = (batch.inputs.cells * (batch.inputs.exists > 0)).split(made.layout.sizes, 1)
     for group, own in enumerate(cells):
-        before, after = latents[:, group], codes.latents[:, group]
+        before, after = latents[:, group], read[:, group]
         for weight, one, two in ((share, own, before), (1 - share, before, after)):
             i, j = torch.randint(len(latents), pairs.shape)
             d, e = ((x[i] - x[j]).square().sum(1).clamp_min(1e-12).sqrt() for x in (one, two))
