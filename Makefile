@@ -13,10 +13,10 @@ repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	PYTHONPATH=src python -m spinlock.cli scorecard
 
 test: $(READY)  ## all tests but the slow ones
-	python -m pytest -m "not slow" -n 2 --dist loadfile
+	python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## the slow ones too
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## lint, types, import contract
 	ruff check . && ruff format --check .
@@ -24,7 +24,7 @@ lint: $(READY)  ## lint, types, import contract
 	PYTHONPATH=src lint-imports
 
 check: lint  ## lint, types, import contract, fast tests
-	python -m pytest -m "not slow and not pipeline" -n 2 --dist loadfile
+	python -m pytest -m "not slow and not pipeline" -n 2 --dist loadfile --no-loadscope-reorder
 
 smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to the byte
 	python -m pytest -m pipeline -k smoke

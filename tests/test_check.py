@@ -65,6 +65,7 @@ def _several(*changes):
             "clean.min_reliability: allowed null .*got 0",
         ),
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
+        (_set("train_vqvae", "batch_size", value=3), "batch_size: must be at least 4, .* got 3"),
         (
             _set("sample", "ic_mix", 2, "variants", value=["sinusoid"]),
             "sample.ic_mix: unknown initial condition 'sinusoid', did you mean",

@@ -74,6 +74,8 @@ def test_a_resample_in_which_nothing_varies_has_no_median_and_says_nothing():
     drawn = np.array([[np.nan, np.nan], [np.nan, 0.5], [0.1, 0.3]])
     found = reconstruction.Explained(np.array([0.2, 0.4]), drawn, 2).median(np.array([True, True]))
     np.testing.assert_allclose(found.drawn, [np.nan, 0.5, 0.2])
+    both = reconstruction.Explained(np.array([0.2, 0.4]), drawn, 2).median(np.array([False, True]))
+    np.testing.assert_allclose(both.drawn, [np.nan, 0.5, 0.3])
 
 
 def test_effective_rank_of_isotropic_single_and_no_directions():

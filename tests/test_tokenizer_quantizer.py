@@ -179,14 +179,14 @@ def test_codes_in_one_place_leave_the_choice_between_places_as_soft_as_it_was():
     twice.codes(0).data = made.codes(0).data.repeat(1, 2, 1) * near
     one = made.probabilities(made(points), slice(None), 0.25).unflatten(1, (3, 3))
     two = twice.probabilities(twice(points), slice(None), 0.25).unflatten(1, (3, 2, 3))
-    torch.testing.assert_close(two, (one[:, :, None] / 2).expand_as(two), atol=0.1, rtol=0)
+    torch.testing.assert_close(two, (one[:, :, None] / 2).expand_as(two), atol=1e-4, rtol=0)
 
 
 def test_a_far_code_makes_no_two_others_one_place():
     """The choice between two is as soft with a third that is far as without."""
     made, points = quantizer(sizes=(3,), dims=(4,)), latents(1)
-    made.codes(0).data[:, 2] = 1e4
-    made.codes(0).data[:, 1] = made.codes(0).data[:, 0] + 0.1
+    made.codes(0).data[:, 2] = 1e6
+    made.codes(0).data[:, 1] = made.codes(0).data[:, 0] + 0.05
     pair = quantizer(sizes=(2,), dims=(4,))
     for name in ("down", "up"):
         getattr(pair, name)[0].data = getattr(made, name)[0].data
@@ -194,6 +194,21 @@ def test_a_far_code_makes_no_two_others_one_place():
     soft = made.probabilities(made(points), slice(None), 0.25).unflatten(1, (3, 3))
     two = pair.probabilities(pair(points), slice(None), 0.25).unflatten(1, (3, 2))
     torch.testing.assert_close(soft[:, :, :2], two, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize(("apart", "places"), [(1e-5, 2), (1e-2, 3)])
+def test_what_is_one_place_depends_on_how_far_rows_are_spread(scale, apart, places):
+    """Two codes about the origin and a third, from which the width is if the two are one place."""
+    made = quantizer(sizes=(3,), dims=(4,))
+    made.down[0].data = torch.eye(4).expand(3, 4, 4).clone()
+    axis = torch.eye(4)[0]
+    made.codes(0).data = scale * torch.tensor([0, apart, 2.0])[:, None].repeat(3, 1, 1) * axis
+    rows = scale * torch.tensor([-1.0, 1.0])[:, None, None] * torch.eye(4)[1].expand(2, 3, 4)
+    soft = made.probabilities(made(rows), slice(None), 1.0)[0, :3].detach()
+    margin = 4.0 if places == 2 else apart**2  # of rows beside the first code, deviation 1
+    shares = np.exp(-np.array([0, apart**2, 4.0]) / margin)
+    np.testing.assert_allclose(soft, shares / shares.sum(), atol=2e-3)
 
 
 def test_a_row_between_two_codes_has_no_margin():

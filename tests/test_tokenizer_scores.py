@@ -86,6 +86,14 @@ def test_a_pair_without_a_common_cell_is_as_far_apart_as_standardized_rows_are()
     assert float(apart.mean()) == pytest.approx(2**0.5, abs=0.05)
 
 
+def test_equal_rows_have_no_distance():
+    rows = normal(50, 40).repeat(2, 1)
+    found = scores.cell_distances(rows, torch.ones_like(rows), normal(40, seed=1).abs())
+    assert found.isfinite().all()
+    twins = found[[i * 100 - i * (i + 1) // 2 + 49 for i in range(50)]]
+    assert twins.max() < 1e-6
+
+
 def test_topographic_similarity_is_one_for_any_monotone_map_and_near_zero_when_shuffled():
     points = normal(60, 3)
     d = scores.distances(points)

@@ -156,7 +156,7 @@ def test_the_codes_start_with_the_counts_of_a_step(made):
 
 def test_a_step_has_room_for_all_views_of_an_operator(made):
     train = report.training_examples(cases.build(*made), made[1])
-    allowed = f"train_vqvae.batch_size: allowed at least {train.views}, .* got {train.views - 1}"
+    allowed = f"train_vqvae: .* batch_size of at least {train.views}, .* got {train.views - 1}"
     with pytest.raises(Refusal, match=allowed):
         run(made, batch_size=train.views - 1)
     run(made, batch_size=train.views, stop=1)
@@ -300,6 +300,19 @@ def test_validation_rows_decide_the_epoch_and_nothing_else(made):
     (one, first), (two, second) = states
     assert one != two
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_distances_after_quantization_are_those_of_the_codes(made):
+    """By hand: not those of the latents, which would be 1 whatever the codes."""
+    model = cases.started(*made)
+    validation = report.validation_examples(model, made[1])
+    found = training.validation_scores(model, validation, quantized=True)
+    with torch.no_grad():
+        latents = model.encoder(validation.inputs)
+        quantized = model.quantizer.decode(model.quantizer.choose(latents))
+    before, after = (scores.distances(scores.joint(x, model.layout)) for x in (latents, quantized))
+    assert found["topo_post"] == pytest.approx(scores.topographic_similarity(before, after))
+    assert found["topo_post"] < 0.999
 
 
 def test_test_and_held_out_rows_change_nothing(made):
@@ -449,7 +462,7 @@ def test_a_code_size_per_level_must_fit_the_number_of_levels():
 @pytest.mark.parametrize("name", ["vq", "codebook", "symbols"])
 def test_a_grid_refuses_the_losses_of_codes(name):
     grid = replace(cases.CONFIG, **cases.GRID)
-    refused = f"losses: allowed .* if quantizer is fsq.* got {name} 0.5"
+    refused = f"losses: .* allowed 0 if quantizer is fsq.* got {name} 0.5"
     with pytest.raises(ValueError, match=refused):
         replace(grid, losses=replace(grid.losses, **{name: 0.5}))
 

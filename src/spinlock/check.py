@@ -95,7 +95,14 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"{place}: clean.min_reliability: allowed null while extract.further_draws is 0, "
             f"got {parsed['clean'].min_reliability}"
         )
-    bins = parsed["train_vqvae"].temporal_bins
+    learn = parsed["train_vqvae"]
+    views = 1 + generate.realizations * bool(learn.single_view_weight)
+    if learn.batch_size < views:
+        raise Refusal(
+            f"{place}: train_vqvae.batch_size: must be at least {views}, the views of an operator "
+            f"(aggregated, and of each of generate.realizations), got {learn.batch_size}"
+        )
+    bins = learn.temporal_bins
     if generate.steps % bins:
         raise Refusal(
             f"{place}: train_vqvae.temporal_bins: must divide generate.steps = {generate.steps}, "

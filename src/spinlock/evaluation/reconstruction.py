@@ -60,7 +60,7 @@ class Explained:
     def median(self, columns: Bool[np.ndarray, " D"]) -> Estimate:
         """Median over some columns, at least one of which varies: robust to near-constant ones."""
         drawn, part = np.full(len(self.drawn), np.nan), self.drawn[:, columns]
-        varies = np.isfinite(part).any(1)  # not in a resample of one operator alone
+        varies = ~np.isnan(part).all(1)  # not in a resample of one operator alone
         drawn[varies] = np.nanmedian(part[varies], axis=1)
         return Estimate(float(np.nanmedian(self.value[columns])), drawn, self.count)
 

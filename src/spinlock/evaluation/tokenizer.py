@@ -229,7 +229,7 @@ def input_distances(target: Target) -> Float[np.ndarray, "n n"]:
 def sizes(target: Target) -> Float[np.ndarray, " n"]:
     """Root weighted mean square of an operator's cells: how far it is from the train mean.
 
-    1, as of all in the mean, for one that has no cell.
+    1, the root mean square over standardized operators, for one that has no cell.
     """
     seen = target.exists * target.weight
     power, shared = (seen * np.square(target.values)).sum(1), seen.sum(1)

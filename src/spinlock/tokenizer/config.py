@@ -24,7 +24,9 @@ class LossConfig:
     vq: Weight  # commitment of the projected residuals to their codes
     codebook: Weight  # squared distance of the latents to what codes decode to; latents stand still
     symbols: Weight  # 1 - correlation of distances with the tokens expected to differ
-    symbols_temperature: Annotated[float, Field(ge=1e-3)]  # of the soft choice that it expects by
+    symbols_temperature: Annotated[
+        float, Field(ge=1e-3)
+    ]  # of that expectation: near 0, by the nearest code
     orthogonality: Weight  # correlation between the latents of two categories
     orthogonality_target: Share  # the correlation that costs nothing
     informativeness: Weight  # reconstruction of each category from its own tokens alone
@@ -87,7 +89,7 @@ class Config:
     encoder_learning_rate: Annotated[float, Field(gt=0)]  # of encoder and projections
     code_learning_rate: Annotated[float, Field(gt=0)]  # of codes, by the losses that reach them
     weight_decay: Weight
-    batch_size: Size  # rows of a step at most, every view of an operator being one; all are alike
+    batch_size: Size  # rows of a step at most, every view of an operator being one
     warmup_epochs: Annotated[int, Field(ge=0)]  # without quantization, before the k-means
     epochs: Size  # with quantization, at most
     patience: Size  # epochs without a better `scores.cost` on validation before stopping
@@ -110,8 +112,8 @@ class Config:
         given = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
         if self.quantizer == "fsq" and given:
             raise ValueError(
-                f"losses: allowed {', '.join(OF_CODES)} of 0 if quantizer is fsq, which has no "
-                f"codes to learn, got {given}"
+                f"losses: {', '.join(OF_CODES)}: allowed 0 if quantizer is fsq, which has no codes "
+                f"to learn, got {given}"
             )
         if max(self.dims(self.num_levels)) > self.group_embedding_dim:
             raise ValueError(

@@ -87,7 +87,8 @@ def start_codes(
     Args:
         latents: of every training row.
         weights: of each row in each category, 0 where none of its columns exists.
-        rows_per_step: of the training, in the mean; the counts of the codes start from it.
+        rows_per_step: rows of a step of the training, mean over an epoch; the codes' counts start
+            as of so many.
         seed: root seed.
     """
     quantizer = model.quantizer

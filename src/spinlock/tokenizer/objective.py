@@ -53,7 +53,7 @@ def terms(
         model: the tokenizer in training.
         batch: rows with weights.
         pairs: rows whose distances the topographic loss compares.
-        made: what the tokenizer makes of the batch.
+        made: what `forward` made of this batch.
     """
     weights, inputs, codes = model.config.losses, batch.inputs, made.codes
     found = {"reconstruction": losses.reconstruction(made.cells, inputs.cells, batch.cells)}
@@ -99,7 +99,7 @@ def _symbols(
     Args:
         batch: rows.
         soft: `ResidualQuantizer.probabilities` of the `_first` rows.
-        weights: of cells.
+        weights: of cells, each that of its column.
     """
     cells, exists = batch.inputs.cells[_first(batch)], batch.inputs.exists[_first(batch)]
     apart = scores.cell_distances(cells, exists, weights)

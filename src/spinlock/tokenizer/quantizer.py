@@ -12,7 +12,7 @@ from spinlock.tokenizer.grid import Quantized, TokenGrid, grouped
 from spinlock.tokenizer.search import search
 
 EMPTY = 1e-6  # a code whose average count is below this follows no average
-EQUAL = 1e-5  # codes nearer to each other than this share of their norms are in one place
+EQUAL = 1e-3  # codes nearer to each other than this share of the rows' deviation are in one place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +223,8 @@ class ResidualQuantizer(TokenGrid):
         r"""A soft choice of codes for some rows, the codes of all tokens side by side.
 
         $p_k \propto \exp(-\|x_l - c_k\|^2 / τ)$ (Agustsson et al. 2017), with $x_l$ the projected
-        residual and τ `temperature` times what, in the mean of a token's rows, the second nearest
-        code is farther than the nearest; codes in one place count as one there. So
+        residual and τ `temperature` times what, in the mean of a token's rows, the nearest code in
+        another place is farther than the nearest of all. So
         $\langle p_i, p_j \rangle$ is how many tokens two rows are expected to share, if each draws
         its own by these shares: codes in one place share a row among them.
         """
@@ -233,7 +233,7 @@ class ResidualQuantizer(TokenGrid):
             own, codes = point[rows].transpose(0, 1), self.codes(level)
             square = codes.square().sum(-1)[:, None]  # that of the point is the same for all codes
             distance = torch.baddbmm(square, own, codes.mT, alpha=-2)
-            width = temperature * _margin(distance.detach(), _apart(codes.detach()))
+            width = temperature * _margin(distance.detach(), _apart(codes.detach(), own.detach()))
             parts.append(
                 (-distance / torch.where(width > 0, width, 1.0)[:, None, None]).softmax(-1)
             )
@@ -284,11 +284,11 @@ class ResidualQuantizer(TokenGrid):
         return found
 
 
-def _apart(codes: Float[Tensor, "g K d"]) -> Bool[Tensor, "g K K"]:
-    """Whether two codes are in different places."""
-    norm = codes.norm(dim=-1)
+def _apart(codes: Float[Tensor, "g K d"], rows: Float[Tensor, "g n d"]) -> Bool[Tensor, "g K K"]:
+    """Whether two codes are in different places, by the root mean square deviation of the rows."""
+    deviation = rows.var(1, correction=0).sum(-1).sqrt()
     difference = torch.cdist(codes, codes, compute_mode="donot_use_mm_for_euclid_dist")
-    return difference > EQUAL * (norm[:, :, None] + norm[:, None])
+    return difference > EQUAL * deviation[:, None, None]
 
 
 def _margin(distance: Float[Tensor, "g n K"], apart: Bool[Tensor, "g K K"]) -> Float[Tensor, " g"]:

@@ -56,8 +56,7 @@ def cell_distances(
 ) -> Float[Tensor, " pairs"]:
     """Root weighted mean square difference over the cells that both rows of a pair have, i < j.
 
-    A pair that has none in common is as far apart as standardized rows of which nothing is known
-    are in the mean: √2.
+    A pair that has none in common is √2 apart, the root mean square distance of standardized rows.
     """
     seen = (exists > 0).double()
     values, weights = cells.double() * seen, weights.double()

@@ -43,13 +43,13 @@ def fit(
         folder: where to keep the state of the run and find it again; None: nowhere.
 
     Raises:
-        Refusal: no validation operators, an operator has more rows than a step, or a loss that is
-            not finite.
+        Refusal: no validation operators, an operator has more rows than a step may have, or a loss
+            that is not finite.
     """
     if model.config.batch_size < train.views:
         raise Refusal(
-            f"train_vqvae.batch_size: allowed at least {train.views}, the views of an operator, "
-            f"got {model.config.batch_size}"
+            f"train_vqvae: allowed a batch_size of at least {train.views}, the views of an "
+            f"operator, got {model.config.batch_size}"
         )
     if not validation.num_operators:
         raise Refusal("train_vqvae: no valid validation operator to choose the epoch by")
