@@ -154,6 +154,17 @@ def test_the_codes_start_with_the_counts_of_a_step(made):
     torch.testing.assert_close(model.quantizer.counts(0).sum(1), rows, rtol=1e-4, atol=0)
 
 
+def test_rows_count_by_their_weight_when_the_codes_start(made):
+    model = cases.started(*made)
+    train = report.training_examples(model, made[1])
+    tokens = model.quantizer.choose(model.encoder(train.inputs).detach())
+    assert len(np.unique(train.groups)) > 1
+    for place, group in enumerate(model.quantizer.groups(0)):
+        counts = model.quantizer.counts(0)[place]
+        expected = tokens[:, group, 0].bincount(train.groups[:, group], minlength=len(counts))
+        torch.testing.assert_close(counts, expected)
+
+
 def test_a_step_has_room_for_all_views_of_an_operator(made):
     train = report.training_examples(cases.build(*made), made[1])
     allowed = f"train_vqvae: .* batch_size of at least {train.views}, .* got {train.views - 1}"
