@@ -4,6 +4,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+# The pipeline tests, which are long, begin first.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro test test-all lint check smoke bench compare docs remote-demo setup lock-is-current clean
 
@@ -13,10 +15,10 @@ repro: $(READY)  ## the whole default pipeline; ends with the scorecard
 	PYTHONPATH=src python -m spinlock.cli scorecard
 
 test: $(READY)  ## all tests but the slow ones
-	python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	python -m pytest -m "not slow" $(TOGETHER)
 
 test-all: $(READY)  ## the slow ones too
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	python -m pytest $(TOGETHER)
 
 lint: $(READY)  ## lint, types, import contract
 	ruff check . && ruff format --check .
@@ -24,7 +26,7 @@ lint: $(READY)  ## lint, types, import contract
 	PYTHONPATH=src lint-imports
 
 check: lint  ## lint, types, import contract, fast tests
-	python -m pytest -m "not slow and not pipeline" -n 2 --dist loadfile --no-loadscope-reorder
+	python -m pytest -m "not slow and not pipeline" $(TOGETHER)
 
 smoke: $(READY)  ## the real pipeline on a handful of operators, twice, equal to the byte
 	python -m pytest -m pipeline -k smoke

@@ -146,7 +146,7 @@ def test_the_codes_start_with_the_counts_of_a_step(made):
     model = cases.build(*made)
     train = report.training_examples(model, made[1])
     assert train.num_operators % 3 == 0
-    most = train.num_operators // 3 + 1  # two more steps than half of them would need
+    most = train.num_operators // 3 + 1  # three steps, of fewer operators than they may have
     model = cases.build(*made, warmup_epochs=0, ema_decay=1 - 1e-9, batch_size=most * train.views)
     epochs = training.fit(model, train, report.validation_examples(model, made[1]), 7, None)
     next(epochs)

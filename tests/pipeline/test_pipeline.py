@@ -140,7 +140,7 @@ def _kill_and_repeat(project: Project, stage: str, folder: str) -> bool:
 
 def test_a_queued_experiment_runs_its_own_code_and_agrees(project):
     """In its own folder `dvc exp run --queue` gives what the workspace gives, up to the agent."""
-    project.overlay({"train_vqvae": {"codebook_size": 8}})
+    project.overlay({"train_vqvae": {"codebook_size": 8}, "train_noa": {"objective": "vq"}})
     project.dvc("exp", "run", "--queue", "--name", "eight", "train-noa")
     project.dvc("queue", "start")
     _wait_for_the_queue(project)
