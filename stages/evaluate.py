@@ -28,7 +28,7 @@ def main(*paths: Path) -> str:
             artifacts.write_table(plots / f"{name}.csv", rows)
         shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
         figures = dashboards.pictures(evaluation, found, history, artifacts.read_object(made[5]))
-        drawn = files.draw(features.pictures(shown) | figures, plots, start)  # the longest first
+        drawn = files.draw(figures | features.pictures(shown), plots, start)
         told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
         vocabulary_page.save(told, plots / "vocabulary")
         list(drawn)

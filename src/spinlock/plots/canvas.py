@@ -109,6 +109,12 @@ def shade(values: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n"]:
     return (GRAYS + step).astype(np.uint8)
 
 
+def enlarged(frame: Float[np.ndarray, "H W"], size: int) -> Float[np.ndarray, "s s"]:
+    """A frame in `size` pixels on either side: the nearest cell a pixel."""
+    rows, columns = (np.arange(size) * cells // size for cells in frame.shape)
+    return frame[rows][:, columns]
+
+
 @cache
 def font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     """DejaVu Sans as matplotlib brings it, a size in pixels; laid out without other libraries."""

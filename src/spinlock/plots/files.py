@@ -1,4 +1,4 @@
-"""A figure becomes a PNG: the same bytes for the same values, and never half a file."""
+"""A picture becomes a PNG: the same bytes for the same values, and never half a file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,20 +8,25 @@ from matplotlib.figure import Figure
 
 from spinlock.artifacts import replacing
 from spinlock.evaluation import workers
+from spinlock.plots.canvas import Canvas
 from spinlock.plots.style import DPI, settings
 
-Drawing = Callable[[], Figure]  # a picture that is not drawn yet
+Drawing = Callable[[], Figure | Canvas]  # a picture that is not drawn yet
 
 
 def draw(
     drawings: Mapping[str, Drawing], folder: Path, start: workers.Run = workers.here
 ) -> Iterator[None]:
-    """Draw figures and write them under their names; done when the result is read to its end."""
+    """Draw pictures and write them under their names; done when the result is read to its end."""
     return start([partial(_draw, drawing, folder / name) for name, drawing in drawings.items()])
 
 
 def _draw(drawing: Drawing, path: Path) -> None:
-    save(drawing(), path)
+    made = drawing()
+    if isinstance(made, Canvas):
+        made.save(path)
+    else:
+        save(made, path)
 
 
 def save(figure: Figure, path: Path) -> None:

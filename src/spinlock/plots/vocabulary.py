@@ -141,9 +141,8 @@ def rollout(page: Canvas, shown: Shown, left: int, top: int) -> None:
 def scaled(frame: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "t t"]:
     """A frame around its own mean, in units of the color scale; the nearest cell a pixel."""
     deviation = frame.std()
-    rows, columns = (np.arange(TILE) * size // TILE for size in frame.shape)
     centered = (frame - frame.mean()) / (COLORS * deviation if deviation > 0 else 1.0)
-    return centered[rows][:, columns]
+    return canvas.enlarged(centered, TILE)
 
 
 def _bars(page: Canvas, entry: Entry, code: Code, left: int, top: int) -> None:
