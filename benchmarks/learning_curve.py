@@ -27,7 +27,7 @@ from spinlock.tokenizer.config import Config as TokenizerConfig
 from spinlock.tokenizer.model import Tokenizer
 
 SIZES = (256, 512, 1024, 2048, 4096)
-CODES = ("tokenizer", *criteria.BY_CATEGORY, "pca_waterfill", "untrained", "unquantized")
+CODES = ("tokenizer", *criteria.EQUAL_BITS, "pca_waterfill", "untrained", "unquantized")
 OUT = Path("benchmarks/learning_curve.csv")
 
 

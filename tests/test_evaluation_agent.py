@@ -84,6 +84,51 @@ def test_metrics_of_hand_made_curves():
     assert found["quiescent"] == 0
 
 
+def test_a_baseline_is_compared_operator_by_operator():
+    group = {name: hand_made([0.1, 0.2, 0.4, 0.6, 0.6]) for name in agent.PREDICTORS}
+    spread = np.linspace(0, 9, 10)[:, None]  # much more than what is between the two
+    for name, better in (("agent", 0.0), ("persistence", 0.05)):
+        curves = group[name]
+        group[name] = replace(curves, vrmse=curves.vrmse + spread + better)
+    found = agent.metrics(group, CONFIG, HOW)
+    assert found["vrmse_1_low"] < found["vrmse_1_persistence"] < found["vrmse_1_high"]
+    for end in ("", "_low", "_high"):
+        assert found[f"vrmse_1_minus_persistence{end}"] == pytest.approx(-0.05)
+
+
+def test_an_infinite_error_of_a_baseline_is_beaten_and_two_say_nothing():
+    group = {name: hand_made([0.1] * 5) for name in agent.PREDICTORS}
+    group["stencil"] = hand_made([np.inf] * 5)
+    found = agent.metrics(group, CONFIG, HOW)
+    assert found["vrmse_1_minus_stencil"] == -np.inf
+    group["agent"] = hand_made([np.inf] * 5)
+    assert agent.metrics(group, CONFIG, HOW)["vrmse_1_minus_stencil"] is None
+
+
+def test_what_is_possible_is_the_noise_floor_of_independent_noise():
+    group = {name: hand_made([0.1] * 5) for name in agent.PREDICTORS}
+    found = agent.metrics(group, CONFIG, HOW)
+    assert found["vrmse_4_possible"] == pytest.approx(found["vrmse_4_noise_floor"] / 2**0.5)
+    assert found["mse_4_possible"] == pytest.approx(found["mse_4_noise_floor"] / 2)
+    assert found["vrmse_99_possible"] is None
+
+
+def test_what_the_stencil_was_fitted_to_is_in_none_of_its_scores():
+    group = {name: hand_made([0.9, 0.9, 0.9, 0.9, 0.1, 0.1]) for name in agent.PREDICTORS}
+    found = agent.metrics(group, CONFIG, HOW)
+    about_all = ("vrmse_2_to_5", "valid_steps", "spectral_error_low", "spectral_octaves_high")
+    assert [found[f"{name}_stencil"] for name in about_all] == [None] * 4
+    assert None not in [found[f"{name}_persistence"] for name in about_all]
+    long = {name: hand_made([0.5] * 12) for name in agent.PREDICTORS}
+    assert agent.metrics(long, CONFIG, HOW)["vrmse_6_to_12_stencil"] == 0.5
+
+
+def test_the_mean_of_the_true_frame_has_an_error_of_one():
+    truth = 5 + noise(4, 2, 16, 16)
+    found = agent.curves(agent.frame_mean(truth), truth, 100.0)
+    np.testing.assert_allclose(found.vrmse, 1, rtol=1e-5)
+
+
 def test_a_horizon_beyond_the_rollout_and_a_small_group_are_null():
     group = {name: hand_made([0.1] * 5) for name in agent.PREDICTORS}
     found = agent.metrics(group, CONFIG, HOW)

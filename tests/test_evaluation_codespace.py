@@ -101,3 +101,24 @@ def test_the_code_error_does_not_depend_on_the_width_of_the_latents(space, truth
     found = codespace.metrics(space, {"": others}, truth, HOW)
     assert found["code_error"] == pytest.approx(space.distance(a, b).mean())
     assert found["code_error"] > 0.15
+
+
+def test_the_commonest_tokens_are_those_of_the_training_operators_of_the_policy():
+    tokens = np.array([[1, 5], [1, 4], [2, 4], [3, 0], [3, 1], [7, 7], [7, 7], [7, 7]])
+    policies = np.array([0, 0, 0, 1, 1, 0, 1, 2])
+    train = np.arange(5)  # what the others have is not looked at; of policy 2 there is none
+    found = symbols.commonest(tokens, policies, train, np.array([5, 6, 7, 0]))
+    assert found.tolist() == [[1, 4], [3, 0], [1, 4], [1, 4]]
+    assert symbols.commonest(tokens, policies, train, np.arange(0)).shape == (0, 2)
+
+
+def test_who_knows_the_policy_alone_is_a_floor_of_the_tokens(sources, isolated, truth, space):
+    policies = np.array([theta.update_policy == "convex" for theta in sources.operators.theta])
+    rows, train = np.arange(len(truth)), sources.cleaned.rows("train")
+    told = symbols.commonest(truth, policies.astype(int), train, rows)
+    compared = {"agent": truth, "persistence": truth, "policy": told}
+    found = symbols.metrics(compared, [truth], isolated, HOW)
+    assert found["token_kappa_policy"] < found["token_kappa"] == pytest.approx(1)
+    found = codespace.metrics(space, symbols.beside(compared, [truth]), truth, HOW)
+    assert found["code_error"] == 0 < found["code_error_policy"]
+    assert found["entropy_ratio_policy"] < 1

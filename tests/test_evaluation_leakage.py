@@ -77,3 +77,48 @@ def test_few_operators_are_null():
     rows = leakage.by_category(draws(5, 4), draws(5), [("a", slice(0, 4))], 19, HOW)
     assert rows[0].pop("category") == "a"
     assert set(rows[0].values()) == {""}
+
+
+def split(count):
+    return np.arange(count // 2), np.arange(count // 2, count)
+
+
+def test_tokens_that_tell_little_each_may_tell_much_together():
+    labels = draws(600)
+    votes = np.where(draws(600, 12, high=2, seed=1) == 0, labels[:, None], draws(600, 12, seed=2))
+    found = leakage.together(votes, labels, split(600), HOW)
+    one = leakage.together(votes[:, :1], labels, split(600), HOW)
+    assert one["leakage_ic_joint"] == pytest.approx(0.45, abs=0.15)
+    assert 3 * one["leakage_ic_joint"] < found["leakage_ic_joint"] < 2
+    assert (
+        found["leakage_ic_joint_low"] < found["leakage_ic_joint"] < found["leakage_ic_joint_high"]
+    )
+
+
+def test_a_token_said_twice_tells_no_more():
+    labels = draws(600)
+    vote = np.where(draws(600, 1, high=2, seed=1) == 0, labels[:, None], draws(600, 1, seed=2))
+    one, many = (
+        leakage.together(np.tile(vote, (1, n)), labels, split(600), HOW)["leakage_ic_joint"]
+        for n in (1, 10)
+    )
+    assert one > 0.2
+    assert many == pytest.approx(one, abs=0.05)
+
+
+def test_together_tokens_of_chance_tell_nothing_and_copies_all():
+    labels = draws(600)
+    none = leakage.together(draws(600, 6, seed=4), labels, split(600), HOW)["leakage_ic_joint"]
+    assert -0.1 < none < 0.05
+    everything = leakage.together(labels[:, None], labels, split(600), HOW)["leakage_ic_joint"]
+    assert everything == pytest.approx(information.entropy(labels[300:]), abs=0.1)
+
+
+def test_together_needs_operators_and_two_labels_of_some():
+    labels = draws(40)
+    few = (np.arange(20), np.arange(20, 25))
+    assert leakage.together(draws(40, 2), labels, few, HOW)["leakage_ic_joint"] is None
+    one = leakage.together(draws(40, 2), np.zeros(40, dtype=int), split(40), HOW)
+    assert one["leakage_ic_joint"] is None
+    rare = np.where(np.arange(40) % 20 == 0, 1, 0)  # one operator of it to learn from
+    assert leakage.together(draws(40, 2), rare, split(40), HOW)["leakage_ic_joint"] is None

@@ -8,7 +8,17 @@ import torch
 
 import evaluation_case as case
 import noa_cases
-from spinlock.evaluation import ablations, consistency, cost, emulation, fields, views, workers
+from spinlock.evaluation import (
+    ablations,
+    consistency,
+    cost,
+    criteria,
+    emulation,
+    fields,
+    lexicon,
+    views,
+    workers,
+)
 from spinlock.evaluation.agent import ABLATIONS, BASELINES, PREDICTORS
 from spinlock.evaluation.report import Evaluation
 from spinlock.plots import dashboards, files
@@ -65,9 +75,32 @@ def test_an_idle_agent_is_persistence(idle, group):
 
 def test_nothing_but_the_agents_scores_depends_on_the_agent(report, idle):
     agents = {name for name in report.metrics if report.metrics[name] != idle.metrics[name]}
-    endings = tuple(f"_{name}" for name in (*BASELINES, "ceiling"))
+    endings = tuple(f"_{name}" for name in (*BASELINES, "policy", "possible", "ceiling"))
     assert agents
-    assert all("noa/" in name and not name.endswith(endings) for name in agents)
+    differs = {name for name in agents if "_minus_" not in name}  # the agent's less a baseline's
+    assert all("noa/" in name and not name.endswith(endings) for name in differs)
+
+
+def test_who_is_in_two_held_out_groups_is_in_the_gap_of_neither(sources):
+    members = np.stack([sources.operators.held_out[:, 0]] * 2, axis=1)
+    first, second, *_ = np.flatnonzero(members[:, 0])
+    members[first, 0] = members[second, 1] = False
+    operators = replace(sources.operators, held_out=members, held_out_groups=("a", "b"))
+    metadata = replace(sources.cleaned.metadata, held_out=members, held_out_groups=("a", "b"))
+    cleaned = replace(sources.cleaned, metadata=metadata)
+    changed = Evaluation(replace(sources, operators=operators, cleaned=cleaned), case.CONFIG)
+    found = lexicon.Lexicon(
+        sources=changed.sources,
+        vocabulary=None,
+        config=case.CONFIG,
+        groups=changed.groups,
+        how=changed.how,
+        pairs=changed.pairs,
+        again={},
+    )
+    assert found.alone("held_out/a/").tolist() == [second]
+    assert found.alone("held_out/b/").tolist() == [first]
+    assert len(found.rows("held_out/a/")) > 1
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -213,7 +246,8 @@ def test_tables_and_scorecard_are_complete(report):
     assert judged["noa/vrmse_1"] is True
     assert judged["noa/vrmse_64"] is None
     references = [row for row in report.scorecard if row.source == "baseline"]
-    assert len(references) == 10 + 2 + 7 * len(case.CONFIG.headline_steps)
+    steps = len(case.CONFIG.headline_steps)
+    assert len(references) == len(criteria.CODES) + 4 + len(criteria.PREDICTORS) * steps
     assert "step 64" in report.text
 
 
@@ -253,6 +287,17 @@ def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path)
     epochs = np.full(5, np.nan)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
     list(files.draw(dashboards.pictures(evaluation, report, curves, {}), tmp_path))
+
+
+def test_a_curve_that_begins_late_stands_at_its_steps(tmp_path):
+    for names in dashboards.PANELS.values():
+        for name in names:
+            first = 1 if name == "reconstruction" else 3
+            lines = [f"{step}\t{step / 4}" for step in range(first, 5)]
+            (tmp_path / f"{name}.tsv").write_text("\n".join([f"step\t{name}", *lines]) + "\n")
+    found = dashboards.read_curves(tmp_path)
+    np.testing.assert_array_equal(found["reconstruction"], [0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(found["perplexity"], [np.nan, np.nan, 0.75, 1.0])
 
 
 def test_missing_curves_are_refused(tmp_path):

@@ -73,15 +73,25 @@ def test_a_rival_is_beaten_if_the_paired_interval_leaves_no_doubt(sign):
     assert judge((0.1, 0.05, 0.2), (0.2, -0.1, 0.3)).met is False  # the other one is in doubt
 
 
-def test_a_worse_value_is_not_saved_by_a_pairing_that_is_not_known():
+def test_a_pairing_that_is_not_known_leaves_a_doubt_unless_there_is_no_rival():
     nothing = {"a": (None, None, None)}
     assert paired("above", 0.3, {"a": 0.4}, nothing).met is False
-    assert paired("above", 0.5, {"a": 0.4}, nothing).met is True
+    assert paired("above", 0.5, {"a": 0.4}, nothing).met is False
+    sure = {**nothing, "b": (0.1, 0.05, 0.2)}
+    assert paired("above", 0.5, {"a": None, "b": 0.4}, sure).met is True
+
+
+def test_a_rival_that_is_infinitely_far_is_beaten_for_certain():
+    far = float("-inf")
+    row = paired("below", 0.5, {"a": -far}, {"a": (far, far, far)})
+    assert row.met is True
+    assert row.difference is None  # as every infinite score is written
+    assert paired("below", 0.5, {"a": -far}, {"a": (far, far, 0.1)}).met is False
 
 
 def test_every_paired_metric_of_a_criterion_is_named():
-    for criterion in criteria.TOKENIZER:
-        if isinstance(criterion.goal, tuple):
+    for criterion in (*criteria.TOKENIZER, *criteria.agent_criteria([1], ["convex"])):
+        if isinstance(criterion.goal, tuple) and criterion.paired:
             assert len(criterion.paired) == len(criterion.goal)
 
 
@@ -128,7 +138,7 @@ def test_the_text_is_aligned_and_says_all():
     metrics = dict.fromkeys(names, 0.25) | {"tokenizer/quality": 0.75, "noa/vrmse_8": None}
     rows = [judged(0.8, "above", value=0.912345), judged(0.8, "above", value=None)]
     blocks = scorecard.text(rows, metrics, [1, 8]).split("\n\n")
-    assert [len(block.splitlines()) for block in blocks] == [3, 12, 9]
+    assert [len(block.splitlines()) for block in blocks] == [3, 13, 10]
     for block in blocks:
         assert len({len(line) for line in block.splitlines()}) == 1
     first, second = blocks[0].splitlines()[1:]

@@ -42,6 +42,14 @@ def test_nobody_everybody_and_equal_values_have_no_score():
     assert tendencies.rank_score(np.ones(9), np.arange(9) < 4) == 0
 
 
+@given(seed=st.integers(0, 99))
+def test_the_chance_of_a_share_is_that_of_fishers_exact_test(seed):
+    values, member = rng(seed).random(40) < 0.2, rng(seed + 1).random(40) < 0.3
+    counts = [[int((values == v)[member == m].sum()) for v in (True, False)] for m in (True, False)]
+    chance = tendencies.chance_of_share(values.astype(float), member)
+    assert chance == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
+
+
 def attribute(values, name="noise_scale", share=False, used=None):
     used = np.ones(len(values), dtype=bool) if used is None else used
     return Attribute(name=name, share=share, values=np.asarray(values, dtype=float), used=used)
@@ -96,3 +104,17 @@ def test_every_varying_parameter_and_initial_condition_is_an_attribute():
     assert found["kernel_size=5"].share
     assert found["u0=localized"].values.tolist() == [0, 1]
     assert not any(name.endswith(".active") for name in found)
+
+
+def test_a_rare_kind_in_a_token_of_one_operator_is_no_tendency():
+    values, member = np.arange(300) < 3, np.arange(300) == 0
+    assert tendencies.rank_score(values.astype(float), member) > tendencies.CLEAR
+    assert tendencies.tendencies([attribute(values, "u0=grf_1", share=True)], member) == ()
+
+
+def test_a_share_that_chance_hardly_has_is_named_and_its_complement_is_not():
+    values, member = np.arange(300) < 40, np.arange(300) < 30
+    (found,) = tendencies.tendencies([attribute(values, "u0=grf_1", share=True)], member)
+    assert str(found) == "u0=grf_1 100% (all 13%)"
+    assert found.score > tendencies.CLEAR
+    assert tendencies.tendencies([attribute(~values, "u0=grf_2", share=True)], member) == ()

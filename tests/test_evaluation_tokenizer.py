@@ -178,7 +178,7 @@ def test_paired_differences_are_differences_of_the_scores(found):
             name = f"{metric}_minus_{rival}"
             assert found[name] == pytest.approx(found[metric] - found[f"{metric}_{rival}"])
             assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
-    best = min(found[f"reconstruction_{rival}"] for rival in criteria.BY_CATEGORY)
+    best = min(found[f"reconstruction_{rival}"] for rival in criteria.EQUAL_BITS)
     assert found["reconstruction_over_best"] == pytest.approx(found["reconstruction"] / best)
 
 

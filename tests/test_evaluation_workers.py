@@ -2,6 +2,9 @@
 
 import math
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -9,6 +12,28 @@ import torch
 
 from spinlock.evaluation import workers
 from spinlock.refusals import Refusal
+
+LARGE = """
+import os, signal, sys, time
+from functools import partial
+from spinlock.evaluation import workers
+
+def work(number, content):
+    if number:
+        time.sleep(60)
+    return number
+
+def die(number, content):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    job = die if sys.argv[1] == "die" else work
+    with workers.side_by_side(2) as run:
+        found = run([partial(job, n, bytes(10**6)) for n in range(12)])
+        print(next(found), flush=True)
+        list(found)
+"""
 
 
 def refuse():
@@ -56,3 +81,38 @@ def _gradients(model):
 def test_a_worker_that_dies_is_one_line():
     with workers.side_by_side(2) as run, pytest.raises(Refusal, match="a worker died"):
         list(run([partial(os._exit, 1)] * 2))
+
+
+def start(folder, how):
+    """Jobs that are larger than a pipe, more than there are workers for."""
+    script = folder / "large.py"
+    script.write_text(LARGE)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(
+        [sys.executable, script, how],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def ended(running):
+    """Exit status and last words of a process that must end soon."""
+    try:
+        _, said = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    return running.returncode, said
+
+
+def test_an_interruption_ends_it_though_large_jobs_wait(tmp_path):
+    running = start(tmp_path, "work")
+    assert running.stdout.readline() == "0\n"
+    running.send_signal(signal.SIGTERM)
+    assert ended(running) == (128 + signal.SIGTERM, "")
+
+
+def test_a_worker_that_dies_is_a_refusal_though_large_jobs_wait(tmp_path):
+    status, said = ended(start(tmp_path, "die"))
+    assert status == 1
+    assert said.splitlines()[-1].endswith(
+        "Refusal: evaluate: a worker died (killed, or out of memory?)"
+    )

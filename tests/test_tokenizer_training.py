@@ -346,6 +346,14 @@ def test_training_stops_after_the_patience(made):
     assert quantized.index(min(quantized)) == len(quantized) - 3
 
 
+def test_scores_of_tokens_begin_with_the_tokens(made):
+    _, history = run(made)
+    of_tokens = {"utilization", "perplexity", "topo_tokens"}
+    for number, record in enumerate(history):
+        missing = history[-1].keys() - record.keys()
+        assert missing == (of_tokens if number < cases.CONFIG.warmup_epochs else set())
+
+
 def test_the_best_epoch_is_the_one_that_is_kept(made):
     model, history = run(made, readout=replace(cases.CONFIG.readout, copies=0))
     validation = report.validation_examples(model, made[1])

@@ -36,7 +36,18 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             process.kill()
         raise
     finally:
+        _leave_the_pipe_to_the_workers(executor)
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_the_pipe_to_the_workers(executor: ProcessPoolExecutor) -> None:
+    """Close this process's end of the pipe that workers read jobs from.
+
+    Who writes a large job to workers that are dead waits for ever while an end is open, and
+    shutdown for the writer: https://github.com/python/cpython/issues/94777, mended in Python 3.12.
+    """
+    if sys.version_info < (3, 12):
+        executor._call_queue._reader.close()  # type: ignore[attr-defined]
 
 
 def _start_worker(parent: int) -> None:

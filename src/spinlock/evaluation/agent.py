@@ -1,5 +1,6 @@
 """Error curves of the agent and of what needs no agent, operator by operator."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,10 +13,11 @@ from spinlock.evaluation import stencil
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.fields import bounded, score, valid_steps
 from spinlock.evaluation.intervals import Bootstrap, centres, intervals
+from spinlock.evaluation.resampling import Flat, flat
 from spinlock.rollout import policies
 from spinlock.sampling.theta import Theta
 
-BASELINES = ("persistence", "train_mean", "policy_alone", "stencil", "noise_floor")
+BASELINES = ("persistence", "train_mean", "policy_alone", "frame_mean", "stencil", "noise_floor")
 ABLATIONS = ("no_theta", "shuffled_theta")  # the agent itself, told something else
 PREDICTORS = ("agent", *BASELINES, *ABLATIONS)
 WINDOWS = ((1, 1), (2, 5), (6, 12), (13, 30), (31, 64))  # steps, both ends included
@@ -92,6 +94,13 @@ def linear_stencil(
     return curves(stencil.trajectory(u0, truth), unseen, bound)
 
 
+def frame_mean(
+    truth: Float[Tensor, "T C H W"],
+) -> Float[Tensor, "T C H W"]:
+    """The mean of each channel of each true frame, which nobody who predicts knows: VRMSE is 1."""
+    return truth.mean((-2, -1), keepdim=True).expand_as(truth)
+
+
 def persistence(u0: Float[Tensor, "C H W"], steps: int) -> Float[Tensor, "{steps} C H W"]:
     """Nothing ever changes."""
     return u0.expand(steps, *u0.shape)
@@ -104,6 +113,11 @@ def metrics(
 
     Keys are `vrmse_8` for the agent (median; also `_mean`, `_low`, `_high`) and
     `vrmse_8_persistence` for a baseline; a horizon beyond T is null.
+
+    * `vrmse_8_minus_persistence`: median over operators of the agent's error less the baseline's
+      on the same operator, with its interval. Bad case: at least 0.
+    * `vrmse_8_possible`: the noise floor over √2, which independent noise leaves to the best
+      deterministic prediction; `mse_8_possible`: half the noise floor.
     """
     agent = found["agent"]
     result: dict[str, float | int | None] = {"count": len(agent.vrmse)}
@@ -114,19 +128,43 @@ def metrics(
         result |= {name: median.value, f"{name}_mean": mean.value}
         result |= {f"{name}_low": median.low, f"{name}_high": median.high}
     for predictor in (name for name in found if name != "agent"):
-        others = _headline(found[predictor], config)
+        unscored = stencil.STEPS if predictor == "stencil" else 0
+        others = _headline(found[predictor], config, unscored)
         centre, _ = centres(np.stack(list(others.values()), axis=1), "median", how)
         result |= {f"{name}_{predictor}": m for name, m in zip(others, _plain(centre), strict=True)}
+        result |= _differences(headline, others, predictor, how)
+    for name in headline:
+        if name.startswith(("vrmse_", "mse_")):
+            floor = result[f"{name}_noise_floor"]
+            share = 0.5 if name.startswith("mse_") else math.sqrt(0.5)  # of independent noise
+            result[f"{name}_possible"] = None if floor is None else share * floor
     shares = np.stack([agent.bounded, _mean_over_steps(agent.quiescent)], axis=1)
     return result | dict(zip(SHARES, _plain(centres(shares, "mean", how)[0]), strict=True))
+
+
+def _differences(
+    own: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray], predictor: str, how: Bootstrap
+) -> Flat:
+    """Medians of the paired differences of VRMSE; of two infinite errors there is none."""
+    names = [name for name in own if name.startswith("vrmse_")]
+    with np.errstate(invalid="ignore"):
+        values = np.stack([own[name] - others[name] for name in names], axis=1)
+    result: Flat = {}
+    for name, found in zip(names, intervals(values, "median", how), strict=True):
+        result |= flat(f"{name}_minus_{predictor}", found)
+    return result
 
 
 def _plain(values: Float[np.ndarray, " D"]) -> list[float | None]:
     return [None if np.isnan(value) else float(value) for value in values]
 
 
-def _headline(found: Curves, config: Config) -> dict[str, np.ndarray]:
-    """One score per operator for each headline step, window, band, and the valid time."""
+def _headline(found: Curves, config: Config, unscored: int = 0) -> dict[str, np.ndarray]:
+    """One score per operator for each headline step, window, band, and the valid time.
+
+    What is about the first steps has no score if these are not scored: means over others, or the
+    first step with a large error, would be of another kind than everybody else's.
+    """
     num_operators, num_steps = found.vrmse.shape
     beyond = np.full(num_operators, np.nan)
     scores = {}
@@ -136,14 +174,15 @@ def _headline(found: Curves, config: Config) -> dict[str, np.ndarray]:
         scores[f"mse_{step}"] = found.mse[:, step - 1] if inside else beyond
     for first, last in WINDOWS:
         window = found.vrmse[:, first - 1 : last]
-        scores[f"vrmse_{first}_to_{last}"] = (
-            _mean_over_steps(window) if last <= num_steps else beyond
-        )
-    for index, band in enumerate(BANDS):
-        scores[f"spectral_error_{band}"] = _mean_over_steps(found.spectral_error[..., index])
-        scores[f"spectral_octaves_{band}"] = _mean_over_steps(found.spectral_octaves[..., index])
-    scores["valid_steps"] = valid_steps(torch.from_numpy(found.vrmse), config.valid_vrmse).numpy()
-    return scores
+        inside = unscored < first and last <= num_steps
+        scores[f"vrmse_{first}_to_{last}"] = _mean_over_steps(window) if inside else beyond
+    whole = {
+        f"{name}_{band}": _mean_over_steps(getattr(found, name)[..., index])
+        for index, band in enumerate(BANDS)
+        for name in ("spectral_error", "spectral_octaves")
+    }
+    whole["valid_steps"] = valid_steps(torch.from_numpy(found.vrmse), config.valid_vrmse).numpy()
+    return scores | (dict.fromkeys(whole, beyond) if unscored else whole)
 
 
 def _mean_over_steps(values: Float[np.ndarray, "n T"]) -> Float[np.ndarray, " n"]:

@@ -39,6 +39,14 @@ class Target:
         """Some of the rows."""
         return Target(self.values[rows], self.exists[rows], self.weight, self.category, self.column)
 
+    def join(self, *others: "Target") -> "Target":
+        """These rows, then those of the others, which have the same cells."""
+        parts = (self, *others)
+        values, exists = (
+            np.concatenate([getattr(p, n) for p in parts]) for n in ("values", "exists")
+        )
+        return Target(values, exists, self.weight, self.category, self.column)
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -113,7 +121,7 @@ class ResidualBeam:
     sums of the levels before leave over, along its own leading axes, or all. Axes that no code can
     afford only add noise to the choice, but with enough operators they pay. What the tokenizer
     gains over this code with its own axes it gains by learning, and by decoding all categories
-    together.
+    together; over the same with the tokenizer's last step, see `readout.beside`, by learning alone.
     """
 
     width: int  # partial sums kept, see `tokenizer.quantizer.search`
@@ -180,8 +188,8 @@ def product(
 def pca_waterfill(train: Target, rows: Target, total_bits: float, fit: Fit) -> Coded:
     """PCA of all cells together, integer bits to components by greedy gain, scalar k-means.
 
-    No categories: the strongest classical code, with ⌊total_bits⌋ bits. The next bit goes to the
-    component whose squared error on the training rows it lowers most.
+    No categories, ⌊total_bits⌋ bits. The next bit goes to the component whose squared error on
+    the training rows it lowers most.
     """
     return pca_waterfills(train, rows, [total_bits], fit)[0]
 

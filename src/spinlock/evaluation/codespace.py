@@ -86,10 +86,10 @@ def metrics(space: Space, compared: Mapping[str, Tokens], real: Tokens, how: Boo
     """How far the tokens of each predictor are from those of the truth, in its code space.
 
     * `code_error` [< 0.15]: squared distance of the codes of a category, mean over categories and
-      operators; the latents of a category have a variance of about 1 in all their components
-      together, so it does not depend on how many these are. `code_error_relative` divides it by
-      the variance of the codes over the training operators: 1 is what the mean of all codes gets,
-      about 2 another operator's codes.
+      operators. The latents of a category have a variance of about 1, all components together, in
+      the aggregated view; in the single view, which is compared here, it differs by category, and
+      `code_error_relative` divides by that of the codes, mean over categories, over the training
+      operators: 1 is what the mean of all codes gets, about 2 another operator's codes.
     * `entropy_ratio`: entropy of the predicted tokens over that of the true ones, both summed over
       tokens; noise has more, collapse less. `entropy_ratio_two_sided` [> 0.9]: the smaller of it
       and its inverse.
@@ -100,7 +100,8 @@ def metrics(space: Space, compared: Mapping[str, Tokens], real: Tokens, how: Boo
 
     Args:
         space: the code space.
-        compared: tokens by suffix: "" the agent's, "_persistence", "_ceiling" another realization.
+        compared: tokens by suffix: "" the agent's, "_persistence", "_policy" the commonest of the
+            update policy, "_ceiling" another realization.
         real: tokens of realization 0 of the truth.
         how: resamples and the smallest group.
     """

@@ -1,6 +1,7 @@
 """What a step of the agent costs beside a step of the operator, by counting, not by timing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,8 +15,8 @@ from spinlock.sampling.table import Operators
 def flops(compute: Callable[[], Tensor]) -> int:
     """Floating-point operations of the convolutions and matrix products that a call makes.
 
-    A multiplication and an addition are two. Fourier transforms, norms and activations are not
-    counted: in both networks they are the smaller part.
+    A multiplication and an addition are two, and a product of complex numbers counts as one of
+    real ones. Fourier transforms, norms and activations are not counted.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         compute()
@@ -23,8 +24,14 @@ def flops(compute: Callable[[], Tensor]) -> int:
 
 
 def operator_flops(operators: Operators, row: int) -> int:
-    """Operations of one application of an operator to one realization."""
+    """Operations of one application of an operator to one realization.
+
+    Convolutions count as they are defined, cell by cell, as the agent's do, whichever algorithm
+    is the faster way to the same result.
+    """
     operator = build(operators, row, "float32")
+    hidden = operator.hidden.with_parameters(operator.hidden.parameters)
+    operator = replace(operator, hidden=hidden)
     u = torch.zeros(1, operators.channels, operators.grid_size, operators.grid_size)
     draws = operator.chance.at(1, 1, 1, 0)
     return flops(lambda: operator.apply(u, draws))

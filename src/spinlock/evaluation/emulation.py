@@ -161,6 +161,7 @@ def _score(judge: Judge, operators: Operators, row: int, truth: Rollout) -> dict
         "persistence": scores.persistence(truth.u0, steps),
         "train_mean": judge.train_mean[-steps:],
         "policy_alone": scores.policy_alone(truth.u0, operators.theta[row], steps),
+        "frame_mean": scores.frame_mean(truth.u[0]),
     }
     return {
         **_scored(judge, predictions, truth),

@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.evaluation.resampling import Estimate, Flat, flat, nothing, times
 
 Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twice:
+    """Tokens of n operators from two initial conditions of the same kind, with other noise."""
+
+    first: Int[np.ndarray, "n S"]  # of the data
+    second: Int[np.ndarray, "n S"]  # of the replay
+    kinds: Int[np.ndarray, " n"]  # of the initial conditions
+
+    def of(self, chosen: slice | Bool[np.ndarray, " S"]) -> "Twice":
+        """Some of the tokens."""
+        return Twice(first=self.first[:, chosen], second=self.second[:, chosen], kinds=self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +38,7 @@ class Agreement:
         return self.within.minus(self.between)
 
 
-def agreement(
-    first: Int[np.ndarray, "n S"], second: Int[np.ndarray, "n S"], how: Bootstrap
-) -> Agreement:
+def agreement(twice: Twice, how: Bootstrap, *, same_kind: bool = False) -> Agreement:
     r"""Agreement of the tokens of n operators from two initial conditions and noises.
 
     With $e_{ij}$ the share of equal tokens of operator i in the first and j in the second, within
@@ -35,16 +46,17 @@ def agreement(
     operators, and a pair of an operator with its own copy is of one operator, hence left out.
 
     Args:
-        first: tokens of the data.
-        second: tokens of the replay with another u0 and other noise.
+        twice: the tokens.
         how: resamples.
+        same_kind: between operators whose initial conditions are of one kind alone, as those
+            within an operator are: what is left is not what tokens tell of the kind.
     """
-    equal = np.mean([a[:, None] == b[None] for a, b in zip(first.T, second.T, strict=True)], axis=0)
+    seen = zip(twice.first.T, twice.second.T, strict=True)
+    equal = np.mean([a[:, None] == b[None] for a, b in seen], axis=0)
     count, own = len(equal), np.diag(equal).copy()
-    np.fill_diagonal(equal, 0.0)
+    compared = _pairs(twice.kinds, same_kind)
     many = np.concatenate([np.ones((1, count)), times(count, how)])
-    pairs = count**2 - np.square(many).sum(1)
-    total = ((many @ equal) * many).sum(1)
+    pairs, total = (((many @ each) * many).sum(1) for each in (compared, equal * compared))
     between = np.divide(total, pairs, np.full(len(many), np.nan), where=pairs > 0)
     within = many @ own / count
     return Agreement(
@@ -53,9 +65,14 @@ def agreement(
     )
 
 
+def _pairs(kinds: Int[np.ndarray, " n"], same_kind: bool) -> Float[np.ndarray, "n n"]:
+    """1 for each pair of two operators that are compared."""
+    alike = kinds[:, None] == kinds if same_kind else np.ones((len(kinds), len(kinds)), dtype=bool)
+    return (alike & ~np.eye(len(kinds), dtype=bool)).astype(np.float64)
+
+
 def metrics(
-    first: Int[np.ndarray, "n S"],
-    second: Int[np.ndarray, "n S"],
+    twice: Twice,
     isolated: Bool[np.ndarray, " S"],
     levels: Sequence[int],
     how: Bootstrap,
@@ -68,47 +85,55 @@ def metrics(
     * `identity_margin`: the same of the category outside INITIAL where it is least, with its
       interval; `identity_positive`: share of these categories where it is above 0, and
       `identity_certain` where its interval is.
+    * `…_kind`: the same, between operators with the same kind of u0 alone, since the replays of
+      an operator have the same kind too, and a token may name that.
     * `identity_count`: operators.
 
     Args:
-        first: tokens of the data.
-        second: tokens of the replay with another u0 and other noise.
+        twice: tokens of the data, and of the replay with another u0 and other noise.
         isolated: tokens of INITIAL categories.
         levels: number of tokens of each category, which follow each other.
         how: resamples and the smallest group.
     """
-    enough = len(first) >= how.min_operators
-    result: Flat = {"identity_count": len(first)}
+    enough = len(twice.first) >= how.min_operators
+    result: Flat = {"identity_count": len(twice.first)}
     for suffix, chosen in (("", ~isolated), ("_initial", isolated)):
         names = [f"identity_{what}{suffix}" for what in ("within", "between", "gain")]
+        others = [f"{name}_kind" for name in names[1:]]
         if not enough or not chosen.any():
-            result |= nothing(*names)
+            result |= nothing(*names, *others)
             continue
-        found = agreement(first[:, chosen], second[:, chosen], how)
-        for name, value in zip(names, (found.within, found.between, found.margin), strict=True):
+        found, alike = (agreement(twice.of(chosen), how, same_kind=kind) for kind in (False, True))
+        values = (found.within, found.between, found.margin, alike.between, alike.margin)
+        for name, value in zip((*names, *others), values, strict=True):
             result |= flat(name, value.interval())
-    return result | _margins(
-        first, second, [p for p in parts(levels) if not isolated[p.start]], how
-    )
+    where = [part for part in parts(levels) if not isolated[part.start]]
+    for suffix, kind in (("", False), ("_kind", True)):
+        result |= _margins(twice, where, how, suffix, same_kind=kind)
+    return result
 
 
 def by_category(
-    first: Int[np.ndarray, "n S"],
-    second: Int[np.ndarray, "n S"],
-    names: Sequence[str],
-    levels: Sequence[int],
-    how: Bootstrap,
+    twice: Twice, names: Sequence[str], levels: Sequence[int], how: Bootstrap
 ) -> list[Row]:
-    """Rows of `identity.csv`, one a category; cells are empty if there are too few operators."""
+    """Rows of `identity.csv`, one a category; cells are empty if there are too few operators.
+
+    `margin` is `within` less `between`; `…_kind` between operators with the same kind of u0.
+    """
+    columns = ("between", "margin", "low", "high")
     rows: list[Row] = []
     for name, part in zip(names, parts(levels), strict=True):
-        row: Row = dict.fromkeys(("category", "within", "between", "margin", "low", "high"), "")
-        row["category"] = name
-        if len(first) >= how.min_operators:
-            found = agreement(first[:, part], second[:, part], how)
-            margin = found.margin.interval()
-            row |= {"within": found.within.value, "between": found.between.value}
-            row |= {"margin": margin.value, "low": margin.low, "high": margin.high}
+        row: Row = {"category": name, "within": ""}
+        for suffix, kind in (("", False), ("_kind", True)):
+            row |= {f"{column}{suffix}": "" for column in columns}
+            if len(twice.first) < how.min_operators:
+                continue
+            found = agreement(twice.of(part), how, same_kind=kind)
+            margin, between = found.margin.interval(), found.between.interval()
+            row["within"] = found.within.value
+            cells = (between.value, margin.value, margin.low, margin.high)
+            for column, cell in zip(columns, cells, strict=True):
+                row[f"{column}{suffix}"] = "" if cell is None else cell
         rows.append(row)
     return rows
 
@@ -119,13 +144,17 @@ def parts(levels: Sequence[int]) -> list[slice]:
     return [slice(end - size, end) for end, size in zip(ends, levels, strict=True)]
 
 
-def _margins(first: np.ndarray, second: np.ndarray, where: list[slice], how: Bootstrap) -> Flat:
-    names = ("identity_positive", "identity_certain")
-    if len(first) < how.min_operators or not where:
-        return nothing("identity_margin") | dict.fromkeys(names)
-    found = [agreement(first[:, p], second[:, p], how).margin.interval() for p in where]
+def _margins(
+    twice: Twice, where: list[slice], how: Bootstrap, suffix: str, *, same_kind: bool
+) -> Flat:
+    name, *shares = (f"identity_{what}{suffix}" for what in ("margin", "positive", "certain"))
+    if len(twice.first) < how.min_operators or not where:
+        return nothing(name) | dict.fromkeys(shares)
+    found = [
+        agreement(twice.of(part), how, same_kind=same_kind).margin.interval() for part in where
+    ]
+    if any(margin.value is None for margin in found):  # no two operators are of one kind
+        return nothing(name) | dict.fromkeys(shares)
     values = np.array([(margin.value, margin.low) for margin in found])
     least = found[int(values[:, 0].argmin())]
-    return flat("identity_margin", least) | dict(
-        zip(names, (values > 0).mean(0).tolist(), strict=True)
-    )
+    return flat(name, least) | dict(zip(shares, (values > 0).mean(0).tolist(), strict=True))

@@ -4,12 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 
 from spinlock.evaluation import information
-from spinlock.evaluation.intervals import CONFIDENCE, Bootstrap
-from spinlock.evaluation.resampling import Flat, one_hot
+from spinlock.evaluation.intervals import CONFIDENCE, Bootstrap, interval
+from spinlock.evaluation.resampling import Flat, flat, nothing, one_hot
 
 CHUNK = 64  # permutations counted together
+PENALTIES = tuple(10.0**power for power in range(-3, 2))  # inverse, as scikit-learn has them
+FOLDS = 5
 NAMES = ("", "_null", "_null_95", "_p", "_label", "_share")
 Row = dict[str, object]
 
@@ -64,6 +68,45 @@ def metrics(
         return dict.fromkeys(names)
     found = informations(tokens, _labelings(labels, num_permutations, how)).mean(1)
     return dict(zip(names, _judged(found, information.entropy(labels)), strict=True))
+
+
+def together(
+    tokens: Int[np.ndarray, "N S"],
+    labels: Int[np.ndarray, " N"],
+    split: tuple[Int[np.ndarray, " t"], Int[np.ndarray, " n"]],
+    how: Bootstrap,
+) -> Flat:
+    r"""What all tokens together tell of the label, in bits.
+
+    `leakage_ic_joint`: mean over operators of $\log_2 q(y | s) / q(y)$, with q(y) the shares of the
+    labels and q(y | s) a logistic regression on the tokens, both of the training operators, where
+    5-fold cross-validation chooses the penalty. About a lower bound of the mutual information,
+    since q is a guess: 0 if it learned nothing, below if it is wrong; at most the entropy of the
+    labels. Tokens that repeat each other tell no more than one of them, and many that tell little
+    may tell much.
+
+    Args:
+        tokens: those outside INITIAL, of all operators.
+        labels: of all operators, as integers from 0.
+        split: training operators, and those on which it is judged.
+        how: resamples and the smallest group.
+    """
+    train, judged = split
+    counts = np.bincount(labels[train], minlength=labels.max() + 1)
+    known, seen = judged[counts[labels[judged]] > 0], counts[counts > 0]
+    if min(len(known), len(train)) < how.min_operators or len(seen) < 2 or seen.min() < FOLDS:
+        return nothing("leakage_ic_joint")
+    sizes = tokens.max(0) + 1
+    shown = np.concatenate(
+        [one_hot(token, size) for token, size in zip(tokens.T, sizes, strict=True)], axis=1
+    )
+    model = GridSearchCV(
+        LogisticRegression(max_iter=1000), {"C": PENALTIES}, scoring="neg_log_loss", cv=FOLDS
+    ).fit(shown[train], labels[train])
+    places = np.searchsorted(model.classes_, labels[known])
+    told = model.predict_log_proba(shown[known])[np.arange(len(known)), places] / np.log(2)
+    plain = np.log2(counts[labels[known]] / len(train))
+    return flat("leakage_ic_joint", interval(told - plain, "mean", how))
 
 
 def by_category(

@@ -45,6 +45,11 @@ class Lexicon:
         """Valid operators of a group."""
         return self.sources.cleaned.rows(self.groups[prefix])
 
+    def alone(self, prefix: str) -> Int[np.ndarray, " n"]:
+        """Valid operators of a held-out group that are in no other."""
+        rows = self.rows(prefix)
+        return rows[self.sources.operators.held_out[rows].sum(1) == 1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
@@ -61,11 +66,9 @@ def findings(lexicon: Lexicon) -> Findings:
         metrics |= prefixed(f"{prefix}tokenizer/", _group(lexicon, prefix))
     for prefix in (TEST, VALIDATION):
         found = identity.metrics(
-            *_twice(lexicon, prefix),
-            lexicon.vocabulary.isolated,
-            _levels(lexicon),
-            lexicon.how,
+            _twice(lexicon, prefix), lexicon.vocabulary.isolated, _levels(lexicon), lexicon.how
         )
+        found |= _together(lexicon, prefix)
         metrics |= prefixed(f"{prefix}tokenizer/", found)
     everyone = np.flatnonzero(lexicon.sources.cleaned.metadata.valid)
     joint = tokenizer.joint(lexicon.vocabulary, everyone, lexicon.how.seed)
@@ -86,11 +89,19 @@ def _group(lexicon: Lexicon, prefix: str) -> Flat:
         spoken = semantics.semantics(target, len(vocabulary.layout.categories))
         found |= semantics.metrics(spoken)
     if prefix not in (TEST, VALIDATION):
-        found |= tokenizer.gaps(vocabulary, rows, lexicon.rows(TEST), how)
+        found |= tokenizer.gaps(vocabulary, lexicon.alone(prefix), lexicon.rows(TEST), how)
     return found
 
 
-def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str, list[Row]]:
+def _together(lexicon: Lexicon, prefix: str) -> Flat:
+    """What all tokens outside INITIAL tell together of the family of the initial condition."""
+    families = _families(lexicon, np.arange(len(lexicon.vocabulary.own.tokens)))
+    tokens = lexicon.vocabulary.own.tokens[:, ~lexicon.vocabulary.isolated]
+    split = lexicon.sources.cleaned.rows("train"), lexicon.rows(prefix)
+    return leakage.together(tokens, families, split, lexicon.how)
+
+
+def _tables(lexicon: Lexicon, twice: identity.Twice) -> dict[str, list[Row]]:
     rows, vocabulary, how = lexicon.rows(TEST), lexicon.vocabulary, lexicon.how
     names = [category.name for category in vocabulary.layout.categories]
     levels = _levels(lexicon)
@@ -101,7 +112,7 @@ def _tables(lexicon: Lexicon, twice: tuple[np.ndarray, np.ndarray]) -> dict[str,
     return {
         "reconstruction_by_category": breakdown.by_category(vocabulary, group),
         "r2_by_column": breakdown.by_column(vocabulary, group),
-        "identity": identity.by_category(*twice, names, levels, how),
+        "identity": identity.by_category(twice, names, levels, how),
         "leakage": leakage.by_category(
             tokens[rows],
             _families(lexicon, rows),
@@ -135,13 +146,18 @@ def _families(lexicon: Lexicon, rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, 
     return np.unique(families, return_inverse=True)[1]
 
 
-def _twice(lexicon: Lexicon, prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of the operators of a group whose replay did not diverge: of the data, of it."""
+def _twice(lexicon: Lexicon, prefix: str) -> identity.Twice:
+    """The operators of a group whose replay did not diverge."""
     rows = lexicon.rows(prefix)[: lexicon.config.num_identity_operators].tolist()
     kept = [row for row in rows if row in lexicon.again]
     first = lexicon.vocabulary.own.tokens[kept]
     second = np.array([lexicon.again[row] for row in kept], dtype=np.int64)
-    return first, second.reshape(first.shape)
+    kinds = [lexicon.sources.operators.ic_types[row] for row in kept]
+    return identity.Twice(
+        first=first,
+        second=second.reshape(first.shape),
+        kinds=np.unique(kinds, return_inverse=True)[1],
+    )
 
 
 def _levels(lexicon: Lexicon) -> list[int]:

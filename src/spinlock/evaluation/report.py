@@ -59,7 +59,11 @@ class Evaluation:
         self.groups = {"": "test", "val/": "validation"} | {
             f"held_out/{name}/": name for name in sources.operators.held_out_groups
         }
-        self.policies = sorted({theta.update_policy for theta in sources.operators.theta})
+        self.policies = sorted(set(self._own_policies()))
+
+    def _own_policies(self) -> list[str]:
+        """The update policy of each operator."""
+        return [theta.update_policy for theta in self.sources.operators.theta]
 
     def run(self) -> Report:
         """Everything: rollouts start first, since what scores the tokenizer needs few of them."""
@@ -154,21 +158,23 @@ class Evaluation:
 
     def places(self, emulated: Emulation, group: str, policy: str) -> Int[np.ndarray, " n"]:
         """Positions among the emulated operators of those of a group that have a policy."""
-        operators = self.sources.operators
-        chosen = np.isin(emulated.rows, operators.rows(group))
-        own = np.array([operators.theta[row].update_policy for row in emulated.rows])
+        chosen = np.isin(emulated.rows, self.sources.operators.rows(group))
+        own = np.array(self._own_policies())[emulated.rows]
         return np.flatnonzero(chosen & ((own == policy) | (policy == ALL)))
 
     def _symbols(self, emulated: Emulation, isolated: np.ndarray) -> Metrics:
         truth = symbols.truth(self.sources.tokenizer, self.sources.cleaned)
-        train = truth[0][self.sources.cleaned.rows("train")]
+        taught = self.sources.cleaned.rows("train")
+        policies = np.array([self.policies.index(p) for p in self._own_policies()])
         fit = Fit(self.how.seed, "evaluate", self.config.num_init)
-        space = codespace.fit(self.sources.tokenizer, train, isolated, fit)
+        space = codespace.fit(self.sources.tokenizer, truth[0][taught], isolated, fit)
         metrics: Metrics = {}
         for prefix, name in self.groups.items():
             rows = self.sources.cleaned.rows(name)
             places = np.flatnonzero(np.isin(emulated.rows, rows))
             predicted = {key: tokens[places] for key, tokens in emulated.tokens.items()}
+            told = symbols.commonest(truth[0], policies, taught, emulated.rows[places])
+            predicted["policy"] = told
             real = [tokens[emulated.rows[places]] for tokens in truth]
             found = symbols.metrics(predicted, real, isolated, self.how)
             found |= codespace.metrics(space, symbols.beside(predicted, real), real[0], self.how)
@@ -204,6 +210,7 @@ class Evaluation:
             "noa/step_flops": agent,
             "noa/step_flops_operator": float(np.median(own)) if own else None,
             "noa/step_flops_ratio": agent / float(np.median(own)) if own else None,
+            "noa/step_flops_cheaper": float(np.mean(np.array(own) < agent)) if own else None,
         }
 
     def error_curves(self, emulated: Emulation) -> list[dict[str, object]]:

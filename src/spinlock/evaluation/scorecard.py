@@ -56,7 +56,8 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
 
     A rival is beaten if the value is better and the interval of the paired difference, where there
     is one, does not reach 0: intervals of two codes on the same operators may overlap although one
-    is better on each of them, and a better value alone may be chance. A score that is infinite,
+    is better on each of them, and a better value alone may be chance. A rival whose difference
+    should be known and is not leaves a doubt. A score that is infinite,
     since a prediction is not finite, meets no goal, and is written as an empty cell.
     """
     value, goal, met = _known(metrics, criterion.value), _goal(criterion, metrics), None
@@ -65,7 +66,7 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
     if value is not None and goal is not None:
         beaten = value < goal if criterion.better == "below" else value > goal
         reached = value == goal and criterion.better == "above"
-        met = (beaten and _certain(criterion, differences)) or (
+        met = (beaten and _certain(criterion, metrics, differences)) or (
             reached and isinstance(criterion.goal, float)
         )
     return Row(
@@ -79,9 +80,9 @@ def judge(criterion: Criterion, metrics: Metrics) -> Row:
         ceiling=_number(metrics, criterion.ceiling),
         goal=_finite(goal),
         met=met,
-        difference=closest[0],
-        difference_low=closest[1],
-        difference_high=closest[2],
+        difference=_finite(closest[0]),
+        difference_low=_finite(closest[1]),
+        difference_high=_finite(closest[2]),
     )
 
 
@@ -167,7 +168,7 @@ Paired = tuple[float | None, float | None, float | None]  # a difference and its
 def _differences(criterion: Criterion, metrics: Metrics) -> list[Paired]:
     """The paired differences that are known; the least in favor of the value first."""
     found: list[Paired] = [
-        (_number(metrics, name), _number(metrics, f"{name}_low"), _number(metrics, f"{name}_high"))
+        (_known(metrics, name), _known(metrics, f"{name}_low"), _known(metrics, f"{name}_high"))
         for name in criterion.paired
     ]
     sign = 1 if criterion.better == "above" else -1
@@ -175,8 +176,12 @@ def _differences(criterion: Criterion, metrics: Metrics) -> list[Paired]:
     return [entry for _, entry in sorted(known, key=lambda pair: pair[0])]
 
 
-def _certain(criterion: Criterion, differences: Sequence[Paired]) -> bool:
-    """Whether no paired difference leaves a doubt; true if there is none."""
+def _certain(criterion: Criterion, metrics: Metrics, differences: Sequence[Paired]) -> bool:
+    """Whether no paired difference leaves a doubt, nor lacks; true if none is asked for."""
+    if isinstance(criterion.goal, tuple) and criterion.paired:
+        rivals = sum(_known(metrics, name) is not None for name in criterion.goal)
+        if len(differences) < rivals:
+            return False
     if criterion.better == "above":
         return all(low is not None and low > 0 for _, low, _ in differences)
     return all(high is not None and high < 0 for _, _, high in differences)

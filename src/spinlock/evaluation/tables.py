@@ -10,9 +10,10 @@ DETAIL = re.compile(
         (
             r"_to_\d+|spectral_|_count$|_label$|_share$|_null|_gain|_minus_|_shuffled$|_train_mean$",
             r"tokenizer/(quality|topo_(pre|post|end))_|tokenizer/\w+_(initial|summary|temporal)$",
-            r"noa/(mse|valid_steps)\w*_(persistence|policy_alone|noise_floor)$",
+            r"noa/(mse|valid_steps)\w*_(persistence|policy_alone|noise_floor|stencil)$",
+            r"_(frame_mean|possible)$",
             r"noa/[^/]+/(?!vrmse_\d+$)",  # of a policy alone, all but the agent's error
-            r"^val/noa/(?!vrmse_)\w+_(persistence|ceiling)$",
+            r"^val/noa/(?!vrmse_)\w+_(persistence|policy|ceiling)$",
         )
     )
 )

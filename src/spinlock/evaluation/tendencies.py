@@ -9,7 +9,8 @@ from scipy import stats
 
 from spinlock.sampling.table import Operators, theta_features
 
-CLEAR = 3.5  # |z|; with some 500 comparisons a category, about one in five times is one by chance
+CLEAR = 3.5  # |z|: with permuted tokens one category in twenty has a tendency
+TINY = 1e-300  # whose normal score is still finite
 SHOWN = 3  # tendencies of a token at most
 
 
@@ -28,7 +29,7 @@ class Tendency:
     """A property in which some operators differ clearly from all."""
 
     name: str
-    score: float  # see `rank_score`
+    score: float  # |z|: see `rank_score`; of a share, that of its chance, see `chance_of_share`
     share: bool
     own: float  # share of the operators, or median of the values
     all: float
@@ -68,8 +69,13 @@ def tendencies(known: Sequence[Attribute], member: Bool[np.ndarray, " n"]) -> tu
     found = []
     for attribute in known:
         chosen, values = member[attribute.used], attribute.values[attribute.used]
-        score = rank_score(values, chosen)
-        if score >= CLEAR or (score <= -CLEAR and not attribute.share):
+        if attribute.share:
+            score = float(stats.norm.isf(max(chance_of_share(values, chosen), TINY)))
+            clear = score >= CLEAR
+        else:
+            score = rank_score(values, chosen)
+            clear = abs(score) >= CLEAR
+        if clear:
             center = np.mean if attribute.share else np.median
             found.append(
                 Tendency(
@@ -81,6 +87,16 @@ def tendencies(known: Sequence[Attribute], member: Bool[np.ndarray, " n"]) -> tu
                 )
             )
     return tuple(sorted(found, key=lambda one: -abs(one.score))[:SHOWN])
+
+
+def chance_of_share(values: Float[np.ndarray, " n"], member: Bool[np.ndarray, " n"]) -> float:
+    """Chance that as many of m operators, drawn at random, have a property, or more.
+
+    The upper tail of the hypergeometric distribution, which is exact (Fisher 1935): of few
+    operators, or a rare property, normal scores are far too large.
+    """
+    drawn = stats.hypergeom(len(values), int(values.sum()), int(member.sum()))
+    return float(drawn.sf(values[member].sum() - 1))
 
 
 def rank_score(values: Float[np.ndarray, " n"], member: Bool[np.ndarray, " n"]) -> float:

@@ -11,7 +11,7 @@ from scipy.spatial.distance import squareform
 from spinlock import randomness
 from spinlock.evaluation import codes, information, reconstruction, topography, usage
 from spinlock.evaluation.codes import Target
-from spinlock.evaluation.criteria import BY_CATEGORY, COMPARED
+from spinlock.evaluation.criteria import COMPARED, EQUAL_BITS
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.evaluation.reconstruction import Errors
 from spinlock.evaluation.resampling import Estimate, Flat, flat, nothing
@@ -21,7 +21,7 @@ from spinlock.tokenizer.layout import FAMILIES, Layout
 
 OWN = "tokenizer"
 RIVALS = (
-    *BY_CATEGORY,
+    *EQUAL_BITS,
     "pca_waterfill",
     "train_mean",
     "shuffled",
@@ -100,7 +100,7 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
     for name in COMPARED:
         difference = own.minus(group.lost[name])
         result |= flat(f"reconstruction_minus_{name}", difference.interval())
-    best = min(BY_CATEGORY, key=lambda name: group.lost[name].value)
+    best = min(EQUAL_BITS, key=lambda name: group.lost[name].value)
     result |= flat("reconstruction_over_best", own.over(group.lost[best]).interval())
     target = vocabulary.target.take(rows)
     shares = reconstruction.explained(vocabulary.values[OWN][rows], target, how)
@@ -130,13 +130,19 @@ def gaps(
     """Reconstruction of a held-out group less that of the test operators, by code.
 
     `gap` of the tokenizer, `gap_<rival>` of the rivals: how much a code loses on kinds of
-    operators never seen, 0 if nothing. The two groups are resampled apart.
+    operators never seen, 0 if nothing. The two groups are resampled apart. `gap_count`: operators.
+
+    Args:
+        vocabulary: the tokenizer and its rivals.
+        rows: operators of the group that are in no other, whose price they would pay too.
+        test: test operators.
+        how: resamples of operators, and the smallest group.
     """
     suffixes = {name: "" if name == OWN else f"_{name}" for name in (OWN, *COMPARED)}
     if min(len(rows), len(test)) < how.min_operators:
-        return nothing(*(f"gap{suffix}" for suffix in suffixes.values()))
+        return {"gap_count": len(rows)} | nothing(*(f"gap{end}" for end in suffixes.values()))
     here, there = (measured(vocabulary, group, how).lost for group in (rows, test))
-    result: Flat = {}
+    result: Flat = {"gap_count": len(rows)}
     for name, suffix in suffixes.items():
         result |= flat(f"gap{suffix}", here[name].gap(there[name]).interval())
     return result

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 
 from spinlock.cleaning.sets import Cleaned
-from spinlock.evaluation import codes
+from spinlock.evaluation import codes, readout
 from spinlock.evaluation.codes import Coded, Fit, Target
 from spinlock.tokenizer import initialization, scores
 from spinlock.tokenizer.config import Config
@@ -16,6 +16,7 @@ from spinlock.tokenizer.encoders import Inputs
 from spinlock.tokenizer.layout import Layout
 from spinlock.tokenizer.model import Tokenizer
 
+START = "residual_beam"  # the rival that is how the tokenizer starts
 RIDGE = 1e-3  # penalty on the refitted decoder, as a share of the mean variance of its inputs
 
 
@@ -78,13 +79,18 @@ def describe(
     own = _spaces(latents, quantized.latents, tokens, tokenizer.layout)
     more = [further] if further else []
     fitted = make_target(tokenizer.inputs(cleaned.take(train).join(*more)), tokenizer.layout)
-    rivals = {
-        name: codes.by_category(code, fitted, target, sizes, fit.named(name))
-        for name, code in by_category(tokenizer.config, max(map(len, sizes))).items()
-    }
+    rivals = {}
+    for name, code in by_category(tokenizer.config, max(map(len, sizes))).items():
+        if name == START:
+            rivals[name], last = readout.beside(
+                code, fitted, target, tokenizer, len(train), fit.named(name)
+            )
+        else:
+            rivals[name] = codes.by_category(code, fitted, target, sizes, fit.named(name))
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))
     untrained, guess = without_training(tokenizer, inputs, train, fit.named("untrained"), *more)
     values |= {name: coded.values for name, coded in rivals.items()}
+    values |= {f"{START}_readout": last.values}
     values |= {"pca_waterfill": water.values, "untrained": guess.values}
     values["train_mean"] = train_mean(target, train)
     return Vocabulary(
@@ -110,7 +116,7 @@ def by_category(config: Config, depth: int) -> dict[str, codes.Code]:
     return {
         "pca_kmeans": codes.pca_kmeans,
         "residual_kmeans": codes.residual_kmeans,
-        "residual_beam": beam(axes=config.group_embedding_dim, dims=config.dims(depth)),
+        START: beam(axes=config.group_embedding_dim, dims=config.dims(depth)),
         "residual_beam_wide": beam(axes=None, dims=(None,) * depth),
         "product": codes.product,
     }

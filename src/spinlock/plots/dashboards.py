@@ -39,7 +39,9 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
             raise Refusal(f"{folder}: no curve {name}.tsv; it is made by train-vqvae (dvc repro)")
         with paths[0].open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-        found[name] = np.array([float(row[name]) if row[name] else np.nan for row in rows])
+        steps = [int(row["step"]) for row in rows]
+        found[name] = np.full(max(steps, default=0), np.nan)
+        found[name][np.array(steps, dtype=int) - 1] = [float(row[name] or np.nan) for row in rows]
     return found
 
 
@@ -70,7 +72,7 @@ def _agent(evaluation: Evaluation, report: Report) -> Drawing:
     groups, counts = {}, {}
     for policy in (ALL, *evaluation.policies):
         rows = [row for row in report.error_curves if row["policy"] == policy]
-        lines = {name: _line(rows, name) for name in report.emulation.curves}
+        lines = {n: _line(rows, n) for n in report.emulation.curves if n != "frame_mean"}
         groups[policy] = {name.replace("_", " "): line for name, line in lines.items()}
         counts[policy] = len(evaluation.places(report.emulation, "test", policy))
     return partial(

@@ -35,7 +35,7 @@ HOW = (
     " code, in standard deviations of all of them, with a thin line from one deviation among them"
     " below to one above. Green: mean of the test operators that have it, to which nothing was "
     "fitted. Rows ascend in the first feature. What operators have in common is named where "
-    "chance is no explanation (rank sums, |z| ≥ 3.5)."
+    "chance is hardly an explanation (|z| ≥ 3.5 of rank sums, or of the exact chance of a share)."
 )
 
 

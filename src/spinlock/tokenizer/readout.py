@@ -1,5 +1,6 @@
 """The last word of the decoder: a linear correction by all latents of a block, in closed form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock import randomness
+from spinlock.tokenizer.config import ReadoutConfig
 from spinlock.tokenizer.examples import Examples
 from spinlock.tokenizer.model import Tokenizer
 
@@ -39,12 +41,9 @@ def fit(model: Tokenizer, train: Examples, seed: int) -> None:
     cells = torch.arange(sum(sizes)).split(sizes)
     dims = torch.arange(len(sizes) * width).view(len(sizes), width)
     for number, block in enumerate(decoder.blocks):
-        parts = []
-        for group in block:
-            operators = torch.full((len(block), width), config.others)
-            operators[block.index(group)] = config.own
-            penalty = operators.flatten() / train.num_operators
-            weights = found.ridge(dims[list(block)].flatten(), cells[group], penalty)
+        read, parts = [dims[group] for group in block], []
+        for place, group in enumerate(block):
+            weights = correction(found, read, place, cells[group], config, train.num_operators)
             parts.append(weights[:-1])
             decoder.own.bias[cells[group]] += weights[-1]
         decoder.correction(number).add_(torch.cat(parts, 1))
@@ -52,7 +51,7 @@ def fit(model: Tokenizer, train: Examples, seed: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Moments:
+class Moments:
     """Means and covariances of D inputs and Q outputs."""
 
     inputs: Float[Tensor, " D"]
@@ -79,7 +78,53 @@ class _Moments:
         return torch.cat([weights, offset[None]])
 
 
-def _moments(model: Tokenizer, train: Examples, seed: int) -> _Moments:
+def correction(
+    found: Moments,
+    read: Sequence[Int[Tensor, " e"]],
+    place: int,
+    written: Int[Tensor, " q"],
+    config: ReadoutConfig,
+    num_operators: int,
+) -> Float[Tensor, "d+1 q"]:
+    """Weights of all inputs of a block for the cells of one category; the offset is the last row.
+
+    Args:
+        found: moments of what is read and of what is left over.
+        read: inputs of each category of the block.
+        place: of the category among them.
+        written: its cells.
+        config: `own` and `others` are the penalties, in operators.
+        num_operators: how many there are to train on.
+    """
+    operators = [
+        torch.full((len(inputs),), config.own if number == place else config.others)
+        for number, inputs in enumerate(read)
+    ]
+    return found.ridge(torch.cat(list(read)), written, torch.cat(operators) / num_operators)
+
+
+def moments(
+    inputs: Float[Tensor, "n D"], outputs: Float[Tensor, "n Q"], weights: Float[Tensor, "n 1"]
+) -> Float[Tensor, "D+1 D+Q+1"]:
+    """Sums over rows of the products of (1, inputs) with (1, inputs, outputs); see `centered`."""
+    sides = torch.cat([torch.ones(len(inputs), 1), inputs, outputs], 1).double()
+    return (sides[:, : 1 + inputs.shape[1]] * weights).T @ sides
+
+
+def centered(total: Float[Tensor, "D+1 D+Q+1"]) -> Moments:
+    """Means and covariances from sums of `moments`."""
+    dims, total = len(total) - 1, total / total[0, 0]
+    mean = total[0, 1:]
+    covariance = total[1:, 1:] - total[1:, :1] * mean
+    return Moments(
+        inputs=mean[:dims],
+        outputs=mean[dims:],
+        own=covariance[:, :dims],
+        cross=covariance[:, dims:],
+    )
+
+
+def _moments(model: Tokenizer, train: Examples, seed: int) -> Moments:
     """Of the quantized latents, and of what the decoder leaves over."""
     rng = randomness.stream(seed, "tokenizer/readout")
     everyone = torch.arange(train.num_operators).repeat(model.config.readout.copies)
@@ -89,17 +134,6 @@ def _moments(model: Tokenizer, train: Examples, seed: int) -> _Moments:
         tokens = model.quantizer.choose(model.encoder(rows.inputs))
         latents = model.quantizer.decode(tokens)
         rest = (rows.inputs.cells - model.decoder(latents)) * (rows.inputs.exists > 0)
-        sides = torch.cat([torch.ones(len(rest), 1), latents.flatten(1), rest], 1).double()
-        count = 1 + latents[0].numel()
         share = rows.groups.amax(1, keepdim=True)  # of the row
-        total = total + (sides[:, :count] * share).T @ sides
-    total = total / total[0, 0]
-    mean = total[0, 1:]
-    centered = total[1:, 1:] - total[1:, :1] * mean
-    dims = count - 1
-    return _Moments(
-        inputs=mean[:dims],
-        outputs=mean[dims:],
-        own=centered[:, :dims],
-        cross=centered[:, dims:],
-    )
+        total = total + moments(latents.flatten(1), rest, share)
+    return centered(total)

@@ -31,6 +31,8 @@ def fit(
 ) -> Iterator[Record]:
     """Train; yield the scores of each epoch, those of a resumed run's past first.
 
+    Scores of tokens begin when there are tokens.
+
     When the generator ends, the model has the weights of its best epoch, by `scores.cost` on
     validation, with the correction of `readout.fit`, and the statistics of its training latents.
 
@@ -170,7 +172,6 @@ class _Run:
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
         record = validation_scores(self.model, self.validation, quantized=quantized)
-        record |= {"utilization": 0.0, "perplexity": 0.0}
         if used:
             codes = scores.counts(torch.cat(used), self.model.sizes)
             record["utilization"] = scores.utilization(codes)
@@ -210,8 +211,8 @@ class _Run:
 def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) -> Record:
     """val_loss (all losses, weighted), reconstruction, topo_pre, topo_post and topo_tokens.
 
-    The last three are about the first `objective.PAIRED` operators; topo_tokens is 0 without
-    quantization, when there are no tokens.
+    The last three are about the first `objective.PAIRED` operators; without quantization
+    there are no tokens, hence no topo_tokens.
     """
     inputs, layout = examples.inputs, model.layout
     pairs = torch.combinations(torch.arange(min(examples.num_operators, objective.PAIRED))).T
@@ -222,14 +223,16 @@ def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) 
     before = scores.cell_distances(inputs.cells[few], inputs.exists[few], layout.weights())
     middle = scores.distances(scores.joint(made.latents[few], layout))
     after = scores.distances(scores.joint(made.read[few], layout))
-    symbols = scores.hamming(model.quantizer.flat(made.codes.tokens[few])) if made.codes else None
-    return {
+    record = {
         "val_loss": float(objective.total(found, model.config.losses)),
         "reconstruction": scores.reconstruction(errors),
         "topo_pre": scores.topographic_similarity(before, middle),
         "topo_post": scores.topographic_similarity(middle, after),
-        "topo_tokens": 0.0 if symbols is None else scores.topographic_similarity(before, symbols),
     }
+    if made.codes:
+        symbols = scores.hamming(model.quantizer.flat(made.codes.tokens[few]))
+        record["topo_tokens"] = scores.topographic_similarity(before, symbols)
+    return record
 
 
 def _optimizer(model: Tokenizer) -> torch.optim.Optimizer:
