@@ -90,9 +90,12 @@ def test_a_baseline_is_compared_operator_by_operator():
     for name, better in (("agent", 0.0), ("persistence", 0.05)):
         curves = group[name]
         group[name] = replace(curves, vrmse=curves.vrmse + spread + better)
+    far = group["persistence"].vrmse.copy()
+    far[0] += 100  # one operator, which a mean would follow
+    group["persistence"] = replace(group["persistence"], vrmse=far)
     found = agent.metrics(group, CONFIG, HOW)
     assert found["vrmse_1_low"] < found["vrmse_1_persistence"] < found["vrmse_1_high"]
-    for end in ("", "_low", "_high"):
+    for end in ("", "_high"):
         assert found[f"vrmse_1_minus_persistence{end}"] == pytest.approx(-0.05)
 
 
@@ -111,6 +114,9 @@ def test_what_is_possible_is_the_noise_floor_of_independent_noise():
     assert found["vrmse_4_possible"] == pytest.approx(found["vrmse_4_noise_floor"] / 2**0.5)
     assert found["mse_4_possible"] == pytest.approx(found["mse_4_noise_floor"] / 2)
     assert found["vrmse_99_possible"] is None
+    shown = agent.metrics(group, CONFIG, HOW, same_start=False)
+    assert shown["vrmse_4_possible"] is None
+    assert shown["vrmse_4_noise_floor"] == found["vrmse_4_noise_floor"]
 
 
 def test_what_the_stencil_was_fitted_to_is_in_none_of_its_scores():

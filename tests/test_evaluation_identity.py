@@ -84,14 +84,29 @@ def test_the_same_kind_is_compared_pair_by_pair():
     first, second = draws(30, 4), draws(30, 4, seed=1)
     kinds = draws(30, high=3, seed=2)
     found = identity.agreement(twice(first, second, kinds), HOW, same_kind=True)
-    pairs = [
-        (first[i] == second[j]).mean()
+    alone = [
+        np.mean(
+            [(first[i] == second[j]).mean() for j in range(30) if i != j and kinds[i] == kinds[j]]
+        )
         for i in range(30)
-        for j in range(30)
-        if i != j and kinds[i] == kinds[j]
     ]
-    assert found.between.value == pytest.approx(np.mean(pairs))
+    assert found.between.value == pytest.approx(np.mean(alone))
     assert found.within.value == pytest.approx((first == second).mean())
+
+
+def test_kinds_of_unequal_numbers_are_no_identity():
+    """Two large kinds have tokens of chance, small ones each their own: nothing names operators."""
+    kinds = np.repeat(np.arange(9), [14, 13, 4, 4, 3, 3, 3, 3, 4])
+    margins = []
+    for seed in range(20):
+        first, second = draws(len(kinds), 3, seed=seed), draws(len(kinds), 3, seed=100 + seed)
+        small = kinds > 1
+        first[small] = second[small] = kinds[small, None] + 4
+        found = identity.agreement(twice(first, second, kinds), HOW, same_kind=True).margin
+        margins.append((found.value, found.interval().low > 0))
+    values, certain = np.array(margins).T
+    assert abs(values.mean()) < 0.02
+    assert certain.mean() <= 0.2
 
 
 def test_without_two_operators_of_a_kind_there_is_no_margin_beside_it():

@@ -122,3 +122,32 @@ def test_together_needs_operators_and_two_labels_of_some():
     assert one["leakage_ic_joint"] is None
     rare = np.where(np.arange(40) % 20 == 0, 1, 0)  # one operator of it to learn from
     assert leakage.together(draws(40, 2), rare, split(40), HOW)["leakage_ic_joint"] is None
+
+
+def test_together_is_fitted_to_training_operators_and_beside_their_shares():
+    unequal = np.where(draws(600, high=10) > 0, 0, 1)
+    many = draws(600, 40, high=12, seed=5)  # enough to learn any label by heart
+    none = leakage.together(many, unequal, split(600), HOW)["leakage_ic_joint"]
+    assert -0.1 < none < 0.05
+    copies = leakage.together(unequal[:, None], unequal, split(600), HOW)["leakage_ic_joint"]
+    assert copies == pytest.approx(information.entropy(unequal[300:]), abs=0.1)
+
+
+def test_together_nothing_is_fitted_to_who_is_not_trained_on():
+    labels, votes = draws(600), draws(600, 6, seed=2)
+    votes[:, :3] = np.where(draws(600, 3, high=2, seed=1) == 0, labels[:, None], votes[:, :3])
+    parts = np.arange(300), np.arange(300, 400)
+    found = leakage.together(votes, labels, parts, HOW)
+    assert found["leakage_ic_joint"] > 0.3
+    labels[400:] = draws(200, seed=7)
+    assert leakage.together(votes, labels, parts, HOW) == found
+
+
+def test_together_a_label_that_no_training_operator_has_is_left_out():
+    labels = draws(600, high=3)
+    known = leakage.together(labels[:, None], labels, split(600), HOW)["leakage_ic_joint"]
+    strange = np.where(np.arange(600) % 50 == 49, 3, labels)
+    strange[:300] = labels[:300]
+    found = leakage.together(labels[:, None], strange, split(600), HOW)["leakage_ic_joint"]
+    assert found == pytest.approx(known, abs=0.02)
+    assert leakage.together(draws(600, 0), labels, split(600), HOW)["leakage_ic_joint"] is None

@@ -34,16 +34,18 @@ def rows(count, seed=0):
     return target(values)
 
 
-def beside(fitted, coded, copies=4):
+def beside(fitted, coded, copies=4, own=0.1, others=0.1, jitter=0.1, width=6, sizes=SIZES):
     config = replace(
         tokenizer_cases.CONFIG,
-        readout=replace(tokenizer_cases.CONFIG.readout, copies=copies, own=0.1, others=0.1),
+        jitter=jitter,
+        group_embedding_dim=width,
+        latent_dim=(min(width, 4), min(width, 3)),
+        readout=replace(tokenizer_cases.CONFIG.readout, copies=copies, own=own, others=others),
     )
     tokenizer = SimpleNamespace(
-        config=config, sizes=SIZES, layout=SimpleNamespace(blocks=lambda: BLOCKS)
+        config=config, sizes=sizes, layout=SimpleNamespace(blocks=lambda: BLOCKS)
     )
-    count = len(fitted.values)
-    return readout.beside(codes.residual_kmeans, fitted, coded, tokenizer, count, FIT)
+    return readout.beside(codes.residual_kmeans, fitted, coded, tokenizer, FIT)
 
 
 def lost(found, coded, category):
@@ -77,13 +79,42 @@ def test_a_block_reads_nothing_of_another():
     assert np.abs(one[:, :2] - two[:, :2]).max() > 0.1
 
 
-def test_cells_that_do_not_exist_teach_nothing():
-    fitted, coded = rows(400), rows(50, seed=1)
-    exists = np.ones(fitted.values.shape, dtype=bool)
-    exists[:, 5] = False
-    values = np.where(exists, fitted.values, 0.0)
-    plain, corrected = beside(target(values, exists), coded)
-    np.testing.assert_allclose(corrected.values[:, 5], plain.values[:, 5], atol=1e-9)
+@pytest.mark.parametrize("width", [1, 6])
+def test_the_correction_is_the_ridge_regression_that_its_penalties_say(width):
+    """One copy without jitter, so that all is known: the fitted rows and what is left of them."""
+    exists = np.ones((60, 6), dtype=bool)
+    exists[::7, 5] = exists[::5, 2] = False
+    fitted = target(np.where(exists, rows(60).values, 0.0), exists)
+    plain, corrected = beside(
+        fitted, fitted, 1, own=3.0, others=40.0, jitter=0.0, width=width, sizes=((4,), (8,), (3,))
+    )
+    read = []
+    for group in (1, 2):
+        cells = group == CATEGORY
+        scale = np.sqrt(fitted.weight[cells])
+        given = fitted.values[:, cells] * scale
+        axes = np.linalg.svd(given - given.mean(0), full_matrices=False)[2][:width]
+        size = np.sqrt(((given - given.mean(0)) @ axes.T).var(0).sum())
+        read.append((plain.values[:, cells] * scale - given.mean(0)) @ axes.T / size)
+    inputs = np.concatenate(read, axis=1)
+    inputs = inputs - inputs.mean(0)
+    operators = np.repeat([40.0, 3.0], [part.shape[1] for part in read])  # for the cells of 2
+    own = inputs.T @ inputs / 60
+    penalty = np.diag(operators / 60 * own.diagonal().mean())
+    cells = CATEGORY == 2
+    rest = ((fitted.values - plain.values) * exists)[:, cells]
+    weights = np.linalg.solve(own + penalty, inputs.T @ (rest - rest.mean(0)) / 60)
+    expected = plain.values[:, cells] + inputs @ weights + rest.mean(0)
+    np.testing.assert_allclose(corrected.values[:, cells], expected, atol=1e-6)
+
+
+def test_no_more_rows_are_held_than_there_is_room_for(monkeypatch):
+    seen = []
+    code = codes.residual_kmeans
+    monkeypatch.setattr(codes, "residual_kmeans", lambda *given: seen.append(given) or code(*given))
+    monkeypatch.setattr(readout, "MOST", 500)
+    beside(rows(200), rows(50, seed=1), copies=9)
+    assert {len(given[1]) for given in seen} == {50 + 2 * 200}
 
 
 @pytest.mark.parametrize("copies", [0, 1])

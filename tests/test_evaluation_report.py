@@ -81,6 +81,19 @@ def test_nothing_but_the_agents_scores_depends_on_the_agent(report, idle):
     assert all("noa/" in name and not name.endswith(endings) for name in differs)
 
 
+def test_what_stands_beside_the_scores_is_wired_to_them(report, sources):
+    found, vocabulary = report.metrics, report.vocabulary
+    assert found["noa/vrmse_1_frame_mean"] == pytest.approx(1, abs=1e-3)
+    operators = sources.operators
+    agents = cost.agent_flops(sources.agent, operators)
+    own = [cost.operator_flops(operators, row) for row in operators.rows("test")]
+    assert found["noa/step_flops_cheaper"] == np.mean([each < agents for each in own])
+    plain, told = (vocabulary.values[f"residual_beam{end}"] for end in ("", "_readout"))
+    assert np.abs(plain - told).max() > 1e-3
+    count = found["held_out/theta_corner/tokenizer/gap_count"]
+    assert count == len(sources.cleaned.rows("theta_corner"))
+
+
 def test_who_is_in_two_held_out_groups_is_in_the_gap_of_neither(sources):
     members = np.stack([sources.operators.held_out[:, 0]] * 2, axis=1)
     first, second, *_ = np.flatnonzero(members[:, 0])
@@ -101,6 +114,9 @@ def test_who_is_in_two_held_out_groups_is_in_the_gap_of_neither(sources):
     assert found.alone("held_out/a/").tolist() == [second]
     assert found.alone("held_out/b/").tolist() == [first]
     assert len(found.rows("held_out/a/")) > 1
+    scored = changed.run().metrics
+    assert scored["held_out/a/tokenizer/gap_count"] == 1
+    assert scored["held_out/a/tokenizer/count"] == len(found.rows("held_out/a/"))
 
 
 @pytest.mark.parametrize("group", GROUPS)

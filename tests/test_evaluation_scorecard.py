@@ -79,6 +79,7 @@ def test_a_pairing_that_is_not_known_leaves_a_doubt_unless_there_is_no_rival():
     assert paired("above", 0.5, {"a": 0.4}, nothing).met is False
     sure = {**nothing, "b": (0.1, 0.05, 0.2)}
     assert paired("above", 0.5, {"a": None, "b": 0.4}, sure).met is True
+    assert paired("above", 0.5, {"a": 0.3, "b": 0.4}, sure).met is False
 
 
 def test_a_rival_that_is_infinitely_far_is_beaten_for_certain():

@@ -107,7 +107,7 @@ def persistence(u0: Float[Tensor, "C H W"], steps: int) -> Float[Tensor, "{steps
 
 
 def metrics(
-    found: Mapping[str, Curves], config: Config, how: Bootstrap
+    found: Mapping[str, Curves], config: Config, how: Bootstrap, *, same_start: bool = True
 ) -> dict[str, float | int | None]:
     """Flat metrics of a group of operators: the agent's with intervals, medians of the others.
 
@@ -118,6 +118,13 @@ def metrics(
       on the same operator, with its interval. Bad case: at least 0.
     * `vrmse_8_possible`: the noise floor over √2, which independent noise leaves to the best
       deterministic prediction; `mse_8_possible`: half the noise floor.
+
+    Args:
+        found: curves by predictor.
+        config: steps and thresholds.
+        how: resamples and the smallest group.
+        same_start: whether all realizations start at the field that the agent starts at; if not,
+            as after a context, their floor says nothing of what is possible.
     """
     agent = found["agent"]
     result: dict[str, float | int | None] = {"count": len(agent.vrmse)}
@@ -137,7 +144,8 @@ def metrics(
         if name.startswith(("vrmse_", "mse_")):
             floor = result[f"{name}_noise_floor"]
             share = 0.5 if name.startswith("mse_") else math.sqrt(0.5)  # of independent noise
-            result[f"{name}_possible"] = None if floor is None else share * floor
+            lost = None if floor is None or not same_start else share * floor
+            result[f"{name}_possible"] = lost
     shares = np.stack([agent.bounded, _mean_over_steps(agent.quiescent)], axis=1)
     return result | dict(zip(SHARES, _plain(centres(shares, "mean", how)[0]), strict=True))
 

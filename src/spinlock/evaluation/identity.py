@@ -42,7 +42,9 @@ def agreement(twice: Twice, how: Bootstrap, *, same_kind: bool = False) -> Agree
     r"""Agreement of the tokens of n operators from two initial conditions and noises.
 
     With $e_{ij}$ the share of equal tokens of operator i in the first and j in the second, within
-    is $\langle e_{ii} \rangle$ and between $\langle e_{ij} \rangle_{i \ne j}$. The resamples draw
+    is $\langle e_{ii} \rangle_i$ and between $\langle \langle e_{ij} \rangle_j \rangle_i$, the
+    inner mean over the operators j ≠ i that i is compared with, so that every operator weighs the
+    same on both sides; one that is compared with none counts on neither. The resamples draw
     operators, and a pair of an operator with its own copy is of one operator, hence left out.
 
     Args:
@@ -53,12 +55,15 @@ def agreement(twice: Twice, how: Bootstrap, *, same_kind: bool = False) -> Agree
     """
     seen = zip(twice.first.T, twice.second.T, strict=True)
     equal = np.mean([a[:, None] == b[None] for a, b in seen], axis=0)
-    count, own = len(equal), np.diag(equal).copy()
-    compared = _pairs(twice.kinds, same_kind)
+    count, compared = len(equal), _pairs(twice.kinds, same_kind)
     many = np.concatenate([np.ones((1, count)), times(count, how)])
-    pairs, total = (((many @ each) * many).sum(1) for each in (compared, equal * compared))
-    between = np.divide(total, pairs, np.full(len(many), np.nan), where=pairs > 0)
-    within = many @ own / count
+    others, total = (many @ each.T for each in (compared, equal * compared))
+    mean = np.divide(total, others, np.zeros_like(total), where=others > 0)
+    weight = many * (others > 0)
+    within, between = (
+        np.divide(side.sum(1), weight.sum(1), np.full(len(many), np.nan), where=weight.any(1))
+        for side in (weight * np.diag(equal), weight * mean)
+    )
     return Agreement(
         Estimate(float(within[0]), within[1:], count),
         Estimate(float(between[0]), between[1:], count),

@@ -81,9 +81,10 @@ def together(
     `leakage_ic_joint`: mean over operators of $\log_2 q(y | s) / q(y)$, with q(y) the shares of the
     labels and q(y | s) a logistic regression on the tokens, both of the training operators, where
     5-fold cross-validation chooses the penalty. About a lower bound of the mutual information,
-    since q is a guess: 0 if it learned nothing, below if it is wrong; at most the entropy of the
-    labels. Tokens that repeat each other tell no more than one of them, and many that tell little
-    may tell much.
+    since q is a guess: 0 if it learned nothing, below if it is wrong; about the entropy of the
+    labels at most. An operator whose label no training operator has is left out; null if a label
+    has fewer of these than there are folds. Tokens that repeat each other tell no more than one of
+    them, and many that tell little may tell much.
 
     Args:
         tokens: those outside INITIAL, of all operators.
@@ -94,7 +95,8 @@ def together(
     train, judged = split
     counts = np.bincount(labels[train], minlength=labels.max() + 1)
     known, seen = judged[counts[labels[judged]] > 0], counts[counts > 0]
-    if min(len(known), len(train)) < how.min_operators or len(seen) < 2 or seen.min() < FOLDS:
+    few = min(len(known), len(train)) < how.min_operators
+    if few or not tokens.shape[1] or len(seen) < 2 or seen.min() < FOLDS:
         return nothing("leakage_ic_joint")
     sizes = tokens.max(0) + 1
     shown = np.concatenate(

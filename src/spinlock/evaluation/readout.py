@@ -13,22 +13,25 @@ from spinlock.tokenizer import readout
 from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.model import Tokenizer
 
+MOST = 20_000  # jittered rows, as all are held at once
+
 
 def beside(
-    code: Code, fitted: Target, rows: Target, tokenizer: Tokenizer, operators: int, fit: Fit
+    code: Code, fitted: Target, rows: Target, tokenizer: Tokenizer, fit: Fit
 ) -> tuple[Coded, Coded]:
     """Rows by a code that keeps the categories, and the same with the tokenizer's last step.
 
-    `tokenizer.readout` with the tokenizer's own settings, fitted to what the code leaves over of
-    as many jittered copies of the fitted rows; the inputs of a category are what its codes say
-    along its principal axes, at most as many as its latent has. The tokens are the same.
+    `tokenizer.readout` with the tokenizer's own penalties, which were chosen for the tokenizer,
+    fitted to what the code leaves over of as many jittered copies of the fitted rows, or of fewer
+    if those would be more than `MOST`. The inputs of a category are what its codes say along its
+    principal axes, at most as many as its latent has, with a variance of 1 together. The tokens
+    are the same.
 
     Args:
         code: as `codes.by_category` takes it.
         fitted: what the code and the correction are fitted to.
         rows: rows to code.
         tokenizer: it has the levels, the blocks of categories and the settings.
-        operators: number of training operators.
         fit: how k-means is run; seed of the jitter.
     """
     config, sizes = tokenizer.config, tokenizer.sizes
@@ -52,7 +55,7 @@ def beside(
         for place, group in enumerate(block):
             cells = np.flatnonzero(fitted.category == group)
             weights = readout.correction(
-                moments, own, place, torch.from_numpy(cells), config.readout, operators
+                moments, own, place, torch.from_numpy(cells), config.readout, len(fitted.values)
             ).numpy()
             told = together[:count, np.concatenate([read[each] for each in block])]
             values[:, cells] += told @ weights[:-1] + weights[-1]
@@ -63,7 +66,7 @@ def _jittered(fitted: Target, config: Config, fit: Fit) -> Iterator[Target]:
     """Copies of all rows, each plus a share of the difference of two; see `Examples.jittered`."""
     rng = randomness.stream(fit.seed, f"{fit.purpose}/readout")
     count = len(fitted.values)
-    for _ in range(config.readout.copies):
+    for _ in range(min(config.readout.copies, max(1, MOST // count))):
         one, two = (fitted.take(drawn) for drawn in rng.integers(count, size=(2, count)))
         exists = fitted.exists & one.exists & two.exists
         moved = fitted.values + config.jitter * exists * (one.values - two.values)
@@ -73,13 +76,14 @@ def _jittered(fitted: Target, config: Config, fit: Fit) -> Iterator[Target]:
 def _inputs(
     values: Float[np.ndarray, "n M"], fitted: Target, groups: int, width: int
 ) -> list[Float[np.ndarray, "n e"]]:
-    """Of each category its decoded cells along the principal axes of its fitted rows."""
+    """Of each category its decoded cells along the leading axes of its fitted rows, scaled."""
     scale = np.sqrt(fitted.weight)
     found = []
     for group in range(groups):
         cells = fitted.category == group
-        mean, axes, _ = codes.principal_axes(fitted.values[:, cells] * scale[cells])
-        found.append((values[:, cells] * scale[cells] - mean) @ axes[:width].T)
+        mean, axes, variance = codes.principal_axes(fitted.values[:, cells] * scale[cells])
+        size = np.sqrt(variance[:width].sum()) or 1.0
+        found.append((values[:, cells] * scale[cells] - mean) @ axes[:width].T / size)
     return found
 
 

@@ -145,7 +145,9 @@ class Evaluation:
             for policy in (ALL, *self.policies):
                 place = f"{prefix}noa/" if policy == ALL else f"{prefix}noa/{policy}/"
                 curves = self.curves(emulated, name, policy)
-                found = agent_scores.metrics(curves, self.config, self.how)
+                found = agent_scores.metrics(
+                    curves, self.config, self.how, same_start=not self.sources.agent.context_steps
+                )
                 metrics |= _under(place, found)
         return metrics
 

@@ -179,9 +179,9 @@ def _differences(criterion: Criterion, metrics: Metrics) -> list[Paired]:
 def _certain(criterion: Criterion, metrics: Metrics, differences: Sequence[Paired]) -> bool:
     """Whether no paired difference leaves a doubt, nor lacks; true if none is asked for."""
     if isinstance(criterion.goal, tuple) and criterion.paired:
-        rivals = sum(_known(metrics, name) is not None for name in criterion.goal)
-        if len(differences) < rivals:
-            return False
+        for rival, difference in zip(criterion.goal, criterion.paired, strict=True):
+            if _known(metrics, rival) is not None and _known(metrics, difference) is None:
+                return False
     if criterion.better == "above":
         return all(low is not None and low > 0 for _, low, _ in differences)
     return all(high is not None and high < 0 for _, _, high in differences)

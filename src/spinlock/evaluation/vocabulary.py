@@ -82,9 +82,7 @@ def describe(
     rivals = {}
     for name, code in by_category(tokenizer.config, max(map(len, sizes))).items():
         if name == START:
-            rivals[name], last = readout.beside(
-                code, fitted, target, tokenizer, len(train), fit.named(name)
-            )
+            rivals[name], last = readout.beside(code, fitted, target, tokenizer, fit.named(name))
         else:
             rivals[name] = codes.by_category(code, fitted, target, sizes, fit.named(name))
     water = codes.pca_waterfill(fitted, target, codes.bits(sizes), fit.named("pca_waterfill"))

@@ -138,7 +138,7 @@ def _bars(report: Report, name: str, title: str) -> Bars:
 def _identity(report: Report) -> Bars:
     names = ("margin_kind", "low_kind", "high_kind")
     values = [_column(report, "identity", name) for name in names]
-    title = "Identity: equal tokens within less between operators, same kind of u0"
+    title = "Identity: margin beside the same kind of u0"
     return Bars(title=title, value=values[0], low=values[1], high=values[2])
 
 
