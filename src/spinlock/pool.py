@@ -44,9 +44,10 @@ def _leave_the_pipe_to_the_workers(executor: ProcessPoolExecutor) -> None:
     """Close this process's end of the pipe that workers read jobs from.
 
     Who writes a large job to workers that are dead waits for ever while an end is open, and
-    shutdown for the writer: https://github.com/python/cpython/issues/94777, mended in Python 3.12.
+    shutdown for the writer: https://github.com/python/cpython/issues/94777. From Python 3.11.5 on
+    the executor closes it itself.
     """
-    if sys.version_info < (3, 12):
+    if sys.version_info < (3, 11, 5):
         executor._call_queue._reader.close()  # type: ignore[attr-defined]
 
 
