@@ -4,7 +4,8 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
@@ -29,6 +30,7 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     executor = ProcessPoolExecutor(
         workers, get_context("spawn"), initializer=_start_worker, initargs=(os.getpid(),)
     )
+    leave = _leaving_the_pipe_to_the_workers(executor)
     try:
         yield executor
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -36,19 +38,29 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             process.kill()
         raise
     finally:
-        _leave_the_pipe_to_the_workers(executor)
+        leave()
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_the_pipe_to_the_workers(executor: ProcessPoolExecutor) -> None:
-    """Close this process's end of the pipe that workers read jobs from.
+def _leaving_the_pipe_to_the_workers(executor: ProcessPoolExecutor) -> Callable[[], None]:
+    """A function that closes this process's end of the pipe that workers read jobs from.
 
     Who writes a large job to workers that are dead waits for ever while an end is open, and
     shutdown for the writer: https://github.com/python/cpython/issues/94777. From Python 3.11.5 on
-    the executor closes it itself.
+    the executor closes it itself, and the function does nothing. The writer closes it too when its
+    work is done, perhaps at the same moment: one waits for the other and finds it closed.
     """
-    if sys.version_info < (3, 11, 5):
-        executor._call_queue._reader.close()  # type: ignore[attr-defined]
+    if sys.version_info >= (3, 11, 5):
+        return lambda: None
+    reader = executor._call_queue._reader  # type: ignore[attr-defined]
+    one_at_a_time, close = threading.Lock(), reader.close
+
+    def leave() -> None:
+        with one_at_a_time:
+            close()
+
+    reader.close = leave  # what the writer, who begins with the first job, will call
+    return leave
 
 
 def _start_worker(parent: int) -> None:
