@@ -15,7 +15,6 @@ from spinlock.evaluation import (
     criteria,
     emulation,
     fields,
-    lexicon,
     views,
     workers,
 )
@@ -102,15 +101,7 @@ def test_who_is_in_two_held_out_groups_is_in_the_gap_of_neither(sources):
     metadata = replace(sources.cleaned.metadata, held_out=members, held_out_groups=("a", "b"))
     cleaned = replace(sources.cleaned, metadata=metadata)
     changed = Evaluation(replace(sources, operators=operators, cleaned=cleaned), case.CONFIG)
-    found = lexicon.Lexicon(
-        sources=changed.sources,
-        vocabulary=None,
-        config=case.CONFIG,
-        groups=changed.groups,
-        how=changed.how,
-        pairs=changed.pairs,
-        again={},
-    )
+    found = changed._lexicon(None, {})
     assert found.alone("held_out/a/").tolist() == [second]
     assert found.alone("held_out/b/").tolist() == [first]
     assert len(found.rows("held_out/a/")) > 1
