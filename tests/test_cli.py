@@ -1,8 +1,11 @@
 """The command says what a file is, prints the scorecard, and refuses in one line."""
 
+import os
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from PIL import Image
 
 from operator_cases import DIMENSIONS, table, theta
 from spinlock import artifacts, cli, store
+from spinlock.commands import info, scorecard
 from spinlock.initial_conditions import families
 from spinlock.refusals import Refusal
 from spinlock.rollout import shards
@@ -21,6 +25,7 @@ from spinlock.sampling import space
 from spinlock.sampling import table as tables
 from spinlock.validation import bytes_of
 
+SOURCE = Path(cli.__file__).parents[1]
 CONFIG = Config(steps=5, realizations=2, bound=5.0, store="all", precision="float32", shard_size=2)
 PARAMS = """\
 generate: {steps: 5, realizations: 2, bound: 5.0, store: all, precision: float32, shard_size: 2}
@@ -69,7 +74,7 @@ def say(project, monkeypatch, capsys):
 def test_an_artefact_is_described_by_its_datasets_and_parameters(tmp_path):
     with artifacts.writing(tmp_path / "a.h5", "tokens", {"seed": 5}) as sink:
         sink.put("tokens", np.zeros((4, 2), dtype=np.int64), "N S")
-    said = cli.describe(tmp_path / "a.h5")
+    said = info.describe(tmp_path / "a.h5")
     assert "a.h5: tokens" in said
     assert "tokens  [4, 2]  N S  int64" in said
     assert "{'seed': 5}" in said
@@ -78,18 +83,18 @@ def test_an_artefact_is_described_by_its_datasets_and_parameters(tmp_path):
 def test_a_checkpoint_and_a_json_file_are_described(tmp_path):
     artifacts.save_checkpoint(tmp_path / "a.pt", "noa", {"config": {"a": 1}})
     artifacts.write_json(tmp_path / "index.json", {"steps": 4, "shards": {"a": 1, "b": 2}})
-    assert cli.describe(tmp_path / "a.pt").splitlines() == [
+    assert info.describe(tmp_path / "a.pt").splitlines() == [
         f"{tmp_path / 'a.pt'}: noa",
         "  schema: 1",
         "  config: 1 entries",
     ]
-    assert "shards: 2 entries" in cli.describe(tmp_path)
+    assert "shards: 2 entries" in info.describe(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["missing.h5", "missing.pt", "missing.json", "README.md"])
 def test_what_is_not_ours_is_refused_by_name(tmp_path, name):
     with pytest.raises(Refusal, match=name):
-        cli.describe(tmp_path / name)
+        info.describe(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -108,26 +113,56 @@ def test_a_file_that_is_not_what_was_written_is_refused_with_the_remedy(tmp_path
     outs = [{"path": name, "md5": bytes_of.md5(path)}]
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"s": {"outs": outs}}}))
     with pytest.raises(Refusal) as refused:  # as it was written, and none of ours: nothing helps
-        cli.describe(path)
+        info.describe(path)
     assert "checkout" not in str(refused.value)
     path.write_bytes(b"and then damaged")
     with pytest.raises(Refusal) as refused:
-        cli.describe(path)
+        info.describe(path)
     assert str(refused.value).endswith(f"({back} {path}, or dvc repro)")
     assert "\n" not in str(refused.value)
     path.unlink()
     with pytest.raises(Refusal, match="not found"):
-        cli.describe(path)
+        info.describe(path)
 
 
 def test_the_scorecard_is_aligned(tmp_path):
     artifacts.write_table(tmp_path / "s.csv", [{"criterion": "quality", "value": 0.5},
                                                {"criterion": "x", "value": 12.25}])  # fmt: skip
-    assert cli.scorecard(tmp_path / "s.csv").splitlines() == [
+    assert scorecard.scorecard(tmp_path / "s.csv").splitlines() == [
         "criterion  value",
         "quality    0.5",
         "x          12.25",
     ]
+
+
+def test_a_table_does_not_wait_for_what_computes(tmp_path):
+    (tmp_path / "s.csv").write_text("criterion,value\nquality,0.5\n")
+    code = "import sys; from spinlock import cli; cli.main(); assert 'torch' not in sys.modules"
+    command = [sys.executable, "-c", code, "scorecard", "s.csv"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(SOURCE)}, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["criterion  value", "quality    0.5"]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_says_what_it_takes(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["spinlock", name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: spinlock {name} ")
+    assert len(said.splitlines()) > 4
+
+
+def test_all_commands_are_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["spinlock", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr().out
+    assert all(name in said and purpose in said for name, purpose in cli.COMMANDS.items())
 
 
 def test_a_refusal_is_one_line_and_status_two(tmp_path, monkeypatch, capsys):
