@@ -11,6 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from scipy.stats import spearmanr
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import synthetic_features as synthetic
 from spinlock.categories import clustering, mapping, naming, quality
@@ -144,6 +146,59 @@ def test_orphans_join_the_cluster_they_are_nearest_to():
     assert labels.tolist() == [0] * 4 + [1] * 5
 
 
+def test_columns_outside_all_large_clusters_join_the_nearest():
+    # The orphan meets both clusters after they have met each other: no cut has it in one of them.
+    member = np.array([0, 0, 0, 1, 1, 1, 2])
+    between = np.array([[0.1, 0.6, 0.95], [0.6, 0.1, 0.85], [0.95, 0.85, 0.0]])
+    distance = between[member[:, None], member]
+    np.fill_diagonal(distance, 0.0)
+    assert clustering.partitions(distance, 3, 5)[2].tolist() == [0, 0, 0, 1, 1, 1, 1]
+    distance[6, :3] = distance[:3, 6] = 0.8
+    assert clustering.partitions(distance, 3, 5)[2].tolist() == [0, 0, 0, 1, 1, 1, 0]
+
+
+def test_stability_is_that_of_other_operators_not_of_other_trees():
+    """Trees of one sample agree, though its clusters are chance and another sample has others."""
+    config = replace(CONFIG, num_trees=100, num_bootstraps=10)
+    table = np.random.default_rng(3).standard_normal((30, 24))
+    reference, *others = (
+        clustering.partitions(clustering.bagged(table, 100, np.random.default_rng(i)), 3, 3)
+        for i in range(11)
+    )
+    of_trees = np.mean([adjusted_rand_score(reference[3], other[3]) for other in others])
+    of_operators = clustering.stabilities(table, reference, config, SEED)[3]
+    assert of_operators < of_trees - 0.2
+
+
+def test_each_resample_is_clustered_with_as_many_trees(monkeypatch):
+    trees, bagged = [], clustering.bagged
+
+    def counted(table, num_trees, rng):
+        trees.append(num_trees)
+        return bagged(table, num_trees, rng)
+
+    monkeypatch.setattr(clustering, "bagged", counted)
+    clustering.cluster(blocks([4, 4], 0), replace(CONFIG, num_bootstraps=3), 4, SEED)
+    assert trees == [CONFIG.num_trees] * 4
+
+
+def test_a_resample_without_a_number_counts_as_none_of_it(monkeypatch):
+    table = blocks([4, 4], 0)
+    reference = clustering.partitions(clustering.distances(table), 3, 2)
+    answers = iter([reference, {1: reference[1]}, reference, {1: reference[1]}])
+    monkeypatch.setattr(clustering, "partitions", lambda *_: next(answers))
+    config = replace(CONFIG, num_bootstraps=4)
+    assert clustering.stabilities(table, reference, config, SEED) == {2: 0.5}
+
+
+def test_the_silhouette_is_of_the_columns_distances():
+    table = blocks([4, 3, 5], 2, noise=0.8)
+    labels, scores, _ = clustering.cluster(table, CONFIG, 6, SEED)
+    own = next(score.silhouette for score in scores if score.number == labels.max() + 1)
+    assert own == pytest.approx(silhouette_score(1 - spearmanr(table).statistic ** 2, labels,
+                                                 metric="precomputed"))  # fmt: skip
+
+
 def test_noise_is_not_stable_and_structure_is():
     noise = np.random.default_rng(0).standard_normal((200, 24))
     config = replace(CONFIG, num_bootstraps=10)
@@ -170,6 +225,33 @@ def test_redundancy_is_one_for_copies_and_small_for_independent_factors():
     assert quality.redundancy({"x": "abc", "y": "def"}, copies) == pytest.approx(1)
     assert quality.redundancy(FOUND.categories, TABLE) < 0.15
     assert quality.redundancy({"x": "abc"}, copies) is None
+
+
+def test_the_stability_of_all_weighs_pools_by_their_columns():
+    chosen = {pool: replace(score, number=2) for pool, score in FOUND.chosen.items()}
+    initial = len(COLUMNS["initial"])
+    share = initial / len(KNOWN)
+    chosen["initial"] = replace(chosen["initial"], stability=0.25)
+    chosen["others"] = replace(chosen["others"], stability=0.75)
+    found = quality.metrics(replace(FOUND, chosen=chosen), TABLE)
+    assert found["categories/stability"] == pytest.approx(0.25 * share + 0.75 * (1 - share))
+
+
+def test_a_category_is_defined_by_its_most_central_columns():
+    rng = np.random.default_rng(0)
+    factor = rng.standard_normal(400)
+    noises = {"f": 0.1, "a": 3.0, "e": 0.2, "b": 2.0, "d": 0.3, "c": 1.0}
+    table = {name: factor + noise * rng.standard_normal(400) for name, noise in noises.items()}
+    found = quality.described({"x": tuple(noises)}, table, {"others": tuple(noises)},
+                              {"others": ()}, {})  # fmt: skip
+    assert found.defining == {"x": ("f", "e", "d")}
+
+
+def test_a_series_counts_by_its_mean_over_time():
+    name = COLUMNS["temporal"][0]
+    series = TRAIN.temporal[:, :, 0].double()
+    np.testing.assert_allclose(TABLE[name], series.mean(1), rtol=1e-6, atol=1e-6)
+    assert not np.allclose(TABLE[name], series[:, 0], atol=0.01)
 
 
 def test_metrics_account_for_every_category():
@@ -293,6 +375,7 @@ def test_rows_outside_training_change_no_byte(root, tmp_path):
             whole,
             summary=torch.where(others, 3 - whole.summary**2, whole.summary),
             initial=torch.where(others, torch.zeros_like(whole.initial), whole.initial),
+            temporal=torch.where(others[:, None], 3 - whole.temporal**2, whole.temporal),
         ),
     )
     first = run_stage(root, tmp_path / "first", clean, CONFIG)

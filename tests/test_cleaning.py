@@ -319,6 +319,15 @@ def test_a_mostly_constant_column_is_clipped_by_its_standard_deviation():
     torch.testing.assert_close(found.initial.limit[0], 5 * rare.std(correction=0))
 
 
+def test_a_column_constant_but_for_rounding_is_clipped_by_its_standard_deviation():
+    """The deviation of most cells from their median is then the last digit of float32."""
+    rare = torch.where(torch.arange(len(TRAIN)) % 2 == 0, 1000.0, 1000.0 + 2.0**-14)
+    rare[:3] += torch.tensor([1.0, 2.0, 3.0])
+    found = fitted(synthetic.with_column(TRAIN, "initial", 0, rare))
+    torch.testing.assert_close(found.initial.limit[0], 5 * rare.double().std(correction=0).float())
+    assert found.initial.clipped[0] < 4
+
+
 @given(x=st.floats(-1e6, 1e6), limit=st.floats(0.01, 100))
 def test_the_soft_clip_is_the_hard_one_inside_and_never_flat_outside(x, limit):
     value = torch.tensor([x], dtype=torch.float64, requires_grad=True)
