@@ -172,16 +172,48 @@ def test_without_the_step_sensitivity_is_missing_and_nothing_else(tokenizer):
         )
 
 
-def test_one_realization_has_the_tokens_of_the_single_view(tokenizer):
-    given = raw.read("data/features.h5").single(0)
+@pytest.mark.parametrize("realization", [0, 1])
+def test_one_realization_has_the_tokens_of_the_single_view(tokenizer, realization):
+    given = raw.read("data/features.h5").single(realization)
     names = raw.read("data/features.h5").names["summary"]
     missing = torch.tensor([name.startswith("summary.sensitivity.") for name in names])
     alone = replace(given, summary=given.summary.masked_fill(missing, torch.nan))
-    expected = tokenizer.encode(alone)
+    whole, without = tokenizer.encode(given), tokenizer.encode(alone)
+    operators = spinlock.load_operators("data/operators.h5")
+    assert not torch.equal(whole[:4], without[:4])
     for row in range(4):
         rollout, _ = rolled(row)
-        found = tokenizer.encode_rollout(rollout.u[:1], rollout.u0, None)
-        assert torch.equal(found, expected[row : row + 1])
+        one = rollout.u[realization : realization + 1]
+        step = spinlock.last_step(operators, row, "data/rollouts", realization=realization)
+        for expected, used in ((whole, step), (without, None)):
+            found = tokenizer.encode_rollout(one, rollout.u0, used)
+            assert torch.equal(found, expected[row : row + 1])
+
+
+def test_a_step_of_other_realizations_is_refused_by_number(tokenizer):
+    rollout, step = rolled(0)
+    operators = spinlock.load_operators("data/operators.h5")
+    alone = spinlock.last_step(operators, 0, "data/rollouts", realization=1)
+    for u, used, said in ((rollout.u[:1], step, "2 of 2 realizations, got 1"),
+                          (rollout.u, alone, "1 of 2 realizations, got 2")):  # fmt: skip
+        with pytest.raises(Refusal, match=f"step: maps {said}"):
+            tokenizer.encode_rollout(u, rollout.u0, used)
+    for other in (-1, 2):
+        with pytest.raises(Refusal, match=f"realization: expected one of 0 to 1, got {other}"):
+            spinlock.last_step(operators, 0, "data/rollouts", realization=other)
+
+
+def test_no_operators_have_no_tokens(tokenizer):
+    none = raw.read("data/features.h5").aggregated.take([])
+    assert tokenizer.encode(none).shape == (0, len(tokenizer.token_names))
+
+
+def test_an_initial_condition_that_is_not_finite_is_refused_by_row(tokenizer):
+    given = raw.read("data/features.h5").aggregated
+    fields = given.fields.clone()
+    fields[5, 1, 2, 3] = torch.nan
+    with pytest.raises(Refusal, match="fields: expected finite values, got others in row 5"):
+        tokenizer.encode(replace(given, fields=fields))
 
 
 def test_decoded_columns_have_names_units_and_the_tokenizers_values(tokenizer):
@@ -216,6 +248,7 @@ def test_to_restore_is_the_inverse_of_to_clean_inside_the_limits(tokenizer, fami
         (lambda u, u0: (u[:, :, :2], u0[:2]), "got [2, 8, 2, 16, 16]"),
         (lambda u, u0: (u[..., :8], u0[..., :8]), "got [2, 8, 3, 16, 8]"),
         (lambda u, u0: (u[0], u0), "got [8, 3, 16, 16]"),
+        (lambda u, u0: (u[:0], u0), "got [0, 8, 3, 16, 16]"),
         (lambda u, u0: (u, u0[:2]), "u0: expected [3, 16, 16], as u says, got [2, 16, 16]"),
         (lambda u, u0: (u.where(u != u[1, 4, 0, 0, 0], torch.nan), u0), "got others at step 5"),
         (lambda u, u0: (u, u0.where(u0 != u0[0, 0, 0], torch.inf)), "got others at u0"),
@@ -252,6 +285,15 @@ def test_a_tokenizer_of_columns_that_no_function_computes_is_refused_by_name(tok
     rollout, step = rolled(0)
     with pytest.raises(Refusal, match="this version of the features: summary .*lost.energy_growth"):
         tokenizer.encode_rollout(rollout.u, rollout.u0, step)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t[0], lambda t: t.float(), lambda t: t.tolist(), lambda t: t.numpy()]
+)
+def test_what_is_no_table_of_integers_is_refused(tokenizer, change):
+    tokens = tokenizer.encode(raw.read("data/features.h5"))[:2]
+    with pytest.raises(Refusal, match="tokens: expected a tensor of integers"):
+        tokenizer.decode(change(tokens))
 
 
 def test_tokens_outside_their_codebooks_are_refused(tokenizer):

@@ -28,6 +28,8 @@ from spinlock.rollout.index import open_rollouts
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer import model, report
 
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
 
 def rollouts(
     operators: Operators,
@@ -60,7 +62,11 @@ def extract(
 
 
 def last_step(
-    operators: Operators, row: int, settings: Settings | Path | str, draw: int = 0
+    operators: Operators,
+    row: int,
+    settings: Settings | Path | str,
+    draw: int = 0,
+    realization: int | None = None,
 ) -> Step:
     """The one-step map that a rollout ended with; see `rollout.last_step.last_step`.
 
@@ -69,10 +75,30 @@ def last_step(
         row: position in `operators` (not id).
         settings: T, R and precision of the rollout, or the folder of rollouts that has them.
         draw: that of the rollout.
+        realization: the only one that is mapped, [1, C, H, W]; all R if none is given.
+
+    Raises:
+        Refusal: there is no such realization; of the map, if it is given another number of them.
     """
     known = open_rollouts(settings) if isinstance(settings, Path | str) else settings
+    count = known.realizations
+    if realization is not None and not 0 <= realization < count:
+        raise Refusal(f"realization: expected one of 0 to {count - 1}, got {realization}")
     with one_thread():
-        return steps.last_step(operators, row, known, draw)
+        advance = steps.last_step(operators, row, known, draw)
+
+    def mapped(u: Tensor) -> Tensor:
+        expected = count if realization is None else 1
+        if len(u) != expected:
+            raise Refusal(
+                f"step: maps {expected} of {count} realizations, got {len(u)}; `last_step` makes "
+                "that of all, or of one `realization`"
+            )
+        if realization is None:
+            return advance(u)
+        return advance(u.expand(count, -1, -1, -1))[realization : realization + 1]
+
+    return mapped
 
 
 class Tokenizer:
@@ -107,12 +133,12 @@ class Tokenizer:
 
         Raises:
             Refusal: other columns, steps or channels than the tokenizer was made for; names them.
+                An initial condition that is not finite.
         """
-        with one_thread():
-            if isinstance(given, FeatureSet):
-                return self.model.encode(given)
-            self.model.cleaner.check(given.names, "features")
-            found = self.model.encode(given.aggregated)
+        if isinstance(given, FeatureSet):
+            return self._encode(given)
+        self.model.cleaner.check(given.names, "features")
+        found = self._encode(given.aggregated)
         valid = torch.from_numpy(given.metadata.valid)
         return found.where(valid[:, None], report.NONE)
 
@@ -124,7 +150,7 @@ class Tokenizer:
         Args:
             u: all realizations; with one alone they are the tokens of the single view.
             u0: the state before.
-            step: the map u_(T-1) → u_T of all realizations with the noise of step T, see
+            step: the map u_(T-1) → u_T of these realizations with the noise of step T, see
                 `last_step`; without it operator sensitivity is missing, and imputed.
 
         Raises:
@@ -144,8 +170,13 @@ class Tokenizer:
         What the cleaner dropped as a repetition of other columns is not among them.
 
         Raises:
-            Refusal: another number of tokens, or a token outside its codebook.
+            Refusal: other than integers, another number of tokens, or a token outside its codebook.
         """
+        if not isinstance(tokens, Tensor) or tokens.ndim != 2 or tokens.dtype not in INTEGERS:
+            got = f"{tokens.dtype} {list(tokens.shape)}" if isinstance(tokens, Tensor) else tokens
+            raise Refusal(
+                f"tokens: expected a tensor of integers [n, S = {len(self.token_names)}], got {got}"
+            )
         with one_thread():
             decoded = self.model.decode(tokens)
         found: dict[str, Tensor] = {}
@@ -154,9 +185,20 @@ class Tokenizer:
             found |= dict(zip(kept, values.unbind(-1), strict=True))
         return found
 
+    def _encode(self, given: FeatureSet) -> Tensor:
+        finite = given.fields.flatten(1).isfinite().all(1)
+        if not finite.all():
+            row = int((~finite).nonzero()[0])
+            raise Refusal(f"features: fields: expected finite values, got others in row {row}")
+        if not len(given):
+            return torch.empty(0, len(self.token_names), dtype=torch.int64)
+        with one_thread():
+            return self.model.encode(given)
+
     def _check(self, u: Tensor, u0: Tensor) -> None:
         made, channels = self.model.num_steps, self.model.channels
-        if u.ndim != 5 or u.shape[1:3] != (made, channels) or u.shape[-1] != u.shape[-2]:
+        known = u.ndim == 5 and len(u) > 0 and u.shape[1:3] == (made, channels)
+        if not known or u.shape[-1] != u.shape[-2]:
             raise Refusal(
                 f"u: expected [R, T = {made}, C = {channels}, H, H], as in training, "
                 f"got {list(u.shape)}"
