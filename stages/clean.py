@@ -18,7 +18,7 @@ def main(*paths: Path) -> str:
     provenance = {"clean": asdict(config)}
     cleanset.write(clean, cleanset.clean(source, fitted), provenance)
     report.write(cleaner, fitted, provenance)
-    counts = report.metrics(fitted, source.metadata)
+    counts = report.metrics(fitted, source.metadata, train)
     artifacts.write_metrics(metrics, counts)
     artifacts.write_table(columns, report.rows(fitted, reliability.measured(fitted, replicates)))
     kept, dropped = counts["clean/columns_kept"], counts["clean/columns_dropped"]

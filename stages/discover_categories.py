@@ -6,6 +6,8 @@ from spinlock import artifacts, params, runtime
 from spinlock.categories import discovery, partition, quality
 from spinlock.cleaning import cleanset
 
+NAME = "discover-categories"
+
 
 def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     """Read clean.h5, and a mapping if one is named; write categories.json and how good it is."""
@@ -17,9 +19,15 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     found = discovery.discover(train, source.columns, config, seed, given)
     partition.write(categories, found, config, seed)
     table = discovery.summaries(train, source.columns)
-    artifacts.write_metrics(metrics, quality.metrics(found, table))
-    count = len(found.categories)
-    return f"discover-categories: {count} categories of {len(table)} columns -> {categories}"
+    scores = quality.metrics(found, table)
+    artifacts.write_metrics(metrics, scores)
+    for pool in quality.unsure(found, config.min_stability):
+        number, least = found.chosen[pool].number, f"min_stability {config.min_stability:g}"
+        runtime.note(f"{NAME}: {pool}: no number certainly has {least}; the most stable: {number}")
+    low = scores["categories/stability_low"]
+    said = "" if low is None else f", stability certainly at least {low:.3f}"
+    count = f"{len(found.categories)} categories of {len(table)} columns{said}"
+    return f"{NAME}: {count} -> {categories}"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
 """Hierarchical clustering of columns, and how many clusters to make."""
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.cluster.hierarchy import cophenet, cut_tree, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from spinlock import randomness
 from spinlock.categories.partition import Config, Score, Tree
+
+CONFIDENCE = 0.95  # of the one-sided interval of a stability
+
+Found = dict[int, Int[np.ndarray, "D"]]  # labels of the columns, by number of clusters
 
 
 def associations(table: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "D D"]:
@@ -48,7 +54,7 @@ def bagged(
     """
     if table.shape[1] < 2:
         return np.zeros((table.shape[1], table.shape[1]))
-    ranks = rankdata(table, axis=0)
+    ranks = rankdata(table, axis=0).astype(np.float32)  # exact, and twice as fast to multiply
     total = np.zeros(table.shape[1] * (table.shape[1] - 1) // 2)
     for _ in range(num_trees):
         rows = rng.integers(len(ranks), size=len(ranks))
@@ -60,9 +66,7 @@ def _linkage(distance: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D-1 4"]:
     return linkage(squareform(distance, checks=False), "average")
 
 
-def partitions(
-    distance: Float[np.ndarray, "D D"], min_size: int, max_number: int
-) -> dict[int, Int[np.ndarray, "D"]]:
+def partitions(distance: Float[np.ndarray, "D D"], min_size: int, max_number: int) -> Found:
     """Group columns into 1, 2, … clusters of at least `min_size` each, as far as possible.
 
     Average linkage makes a tree. For each number g, the coarsest cut of it with exactly g clusters
@@ -107,41 +111,89 @@ def silhouette(distance: Float[np.ndarray, "D D"], labels: Int[np.ndarray, "D"])
     return float(silhouette_score(distance, labels, metric="precomputed"))
 
 
-def stabilities(
-    table: Float[np.ndarray, "n D"],
-    reference: dict[int, Int[np.ndarray, "D"]],
-    config: Config,
-    seed: int,
-) -> dict[int, float]:
-    """Mean adjusted Rand index between the clusters of all operators and those of resamples.
+def resampled(
+    table: Float[np.ndarray, "n D"], max_number: int, config: Config, seed: int, purpose: str
+) -> list[Found]:
+    """What `partitions` finds in `num_bootstraps` sets of operators drawn with replacement.
 
-    One cluster always agrees with itself, so it has no stability. The operators are drawn with
-    replacement, each resample from its own stream, and its clusters are found as those of the whole
-    table are, bagging included. A resample that does not form a number of clusters counts as 0 for
-    that number.
+    The clusters of a resample are found as those of the whole table are, bagging included.
+
+    Args:
+        table: one number per operator and column.
+        max_number: most clusters.
+        config: how.
+        seed: root seed.
+        purpose: of the resamples; those of another purpose are others.
     """
-    total = dict.fromkeys(sorted(reference.keys() - {1}), 0.0)
-    for resample in range(config.num_bootstraps):
-        rng = randomness.stream(seed, "categories/bootstrap", realization=resample)
+    found = []
+    for number in range(config.num_bootstraps):
+        rng = randomness.stream(seed, f"categories/{purpose}", realization=number)
         drawn = table[rng.integers(len(table), size=len(table))]
         distance = bagged(drawn, config.num_trees, rng)
-        found = partitions(distance, config.min_features_per_category, max(reference))
-        for number in total.keys() & found.keys():
-            total[number] += adjusted_rand_score(reference[number], found[number])
-    return {number: value / config.num_bootstraps for number, value in total.items()}
+        found.append(partitions(distance, config.min_features_per_category, max_number))
+    return found
+
+
+def stability(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> tuple[float, float]:
+    """How well clusters hold under other operators: mean adjusted Rand index, and its lower end.
+
+    The index is 1 for the same clusters and 0 for chance (Hubert and Arabie 1985). A resample that
+    does not form the number of clusters counts as 0. Bad case: the mean over the resamples that
+    chose a number is too high for that number, as of several noisy means the highest is.
+
+    Args:
+        labels: of the columns, two clusters or more.
+        resamples: what resamples of the operators make of the same columns, two or more.
+
+    Returns:
+        The mean, and the lower end of its one-sided 95 % interval (Student's t).
+    """
+    number = int(labels.max()) + 1
+    values = [
+        adjusted_rand_score(labels, found[number]) if number in found else 0.0
+        for found in resamples
+    ]
+    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return float(np.mean(values)), float(np.mean(values)) - float(
+        t.ppf(CONFIDENCE, len(values) - 1)
+    ) * error
+
+
+def jaccards(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> Float[np.ndarray, "g"]:
+    """How well each cluster holds by itself: mean Jaccard index with the most like of a resample.
+
+    1 if every resample has the same cluster; below about 0.5 a cluster is dissolved as often as it
+    is found, at 0.75 it may be believed (Hennig 2007). A resample that does not form the number of
+    clusters counts as 0.
+
+    Args:
+        labels: of the columns.
+        resamples: what resamples of the operators make of the same columns.
+    """
+    number = int(labels.max()) + 1
+    own = np.eye(number)[labels]
+    total = np.zeros(number)
+    for found in resamples:
+        if number in found:
+            other = np.eye(number)[found[number]]
+            shared = own.T @ other
+            either = own.sum(0)[:, None] + other.sum(0) - shared
+            total += (shared / either).max(1)
+    return total / len(resamples)
 
 
 def choose(scores: Sequence[Score], min_stability: float) -> int:
-    """The number of the best silhouette among the stable ones; if none is, the most stable.
+    """The number of the best silhouette among those certainly stable; if none is, the most stable.
 
-    One cluster is chosen only if there is no other number; of equals, the smallest number.
+    Certainly: the lower end of the stability's interval is at least `min_stability`. One cluster is
+    chosen only if there is no other number; of equals, the smallest number.
     """
     several = [
-        (s.number, s.silhouette, s.stability)
+        (s.number, s.silhouette, s.stability, s.stability_low)
         for s in scores
-        if s.silhouette is not None and s.stability is not None
+        if s.silhouette is not None and s.stability is not None and s.stability_low is not None
     ]
-    stable = [entry for entry in several if entry[2] >= min_stability]
+    stable = [entry for entry in several if entry[3] >= min_stability]
     if stable:
         return max(stable, key=lambda entry: (entry[1], -entry[0]))[0]
     if several:
@@ -149,24 +201,48 @@ def choose(scores: Sequence[Score], min_stability: float) -> int:
     return scores[0].number
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """The clusters of a pool of columns, and what is known of them."""
+
+    labels: Int[np.ndarray, "D"]
+    considered: tuple[Score, ...]  # every number that could be formed; these resamples choose
+    judged: Score  # the number that was taken, by other resamples
+    held: tuple[float | None, ...]  # `jaccards` of the clusters, by those; None of a single one
+    tree: Tree
+
+
 def cluster(
     table: Float[np.ndarray, "n D"], config: Config, max_number: int, seed: int
-) -> tuple[Int[np.ndarray, "D"], tuple[Score, ...], Tree]:
-    """Cluster columns into the number that `choose` prefers.
-
-    Returns:
-        Labels, the scores of every number that could be formed, and the tree of the columns.
-    """
+) -> Clusters:
+    """Cluster columns into the number that `choose` prefers, and judge it by fresh resamples."""
     rng = randomness.stream(seed, "categories/trees")
     distance = bagged(table, config.num_trees, rng)
     found = partitions(distance, config.min_features_per_category, max_number)
-    stability = stabilities(table, found, config, seed)
     apart = distances(table)
-    scores = tuple(
-        Score(number=g, silhouette=silhouette(apart, labels), stability=stability.get(g))
-        for g, labels in found.items()
+    judge = functools.partial(resampled, table, max(found), config, seed)
+    resamples = judge("choice") if len(found) > 1 else []
+    scores = tuple(_score(labels, apart, resamples) for labels in found.values())
+    labels = found[choose(scores, config.min_stability)]
+    fresh = judge("judgement") if labels.max() else []
+    return Clusters(
+        labels=labels,
+        considered=scores,
+        judged=_score(labels, apart, fresh),
+        held=tuple(jaccards(labels, fresh).tolist()) if fresh else (None,),
+        tree=_tree(distance),
     )
-    return found[choose(scores, config.min_stability)], scores, _tree(distance)
+
+
+def _score(
+    labels: Int[np.ndarray, "D"], apart: Float[np.ndarray, "D D"], resamples: Sequence[Found]
+) -> Score:
+    """Silhouette and stability; one cluster always agrees with itself, so it has no stability."""
+    number = int(labels.max()) + 1
+    mean, low = stability(labels, resamples) if number > 1 else (None, None)
+    return Score(
+        number=number, silhouette=silhouette(apart, labels), stability=mean, stability_low=low
+    )
 
 
 def _tree(distance: Float[np.ndarray, "D D"]) -> Tree:

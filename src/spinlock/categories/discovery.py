@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from spinlock.categories import clustering, mapping, naming, quality
-from spinlock.categories.partition import Config, Partition, Score, Tree
+from spinlock.categories.partition import Config, Partition
 from spinlock.cleaning.sets import FAMILIES, Cleaned
 from spinlock.refusals import Refusal
 
@@ -48,8 +48,7 @@ def discover(
     if len(train) < 2:
         raise Refusal(f"discover_categories: expected 2 training operators, found {len(train)}")
     table, pools = summaries(train, columns), config.pools(columns)
-    considered: dict[str, tuple[Score, ...]] = dict.fromkeys(pools, ())
-    trees: dict[str, Tree] = {}
+    clusters: dict[str, clustering.Clusters] = {}
     if config.method == "mapping":
         place = f"discover_categories.mapping_file: {config.mapping_file}"
         categories = mapping.parse(given, columns, config, place)
@@ -63,10 +62,11 @@ def discover(
                 groups += mapping.semantic(names, minimum, budget, "discover_categories")
                 continue
             values = np.stack([table[name] for name in names], 1)
-            labels, considered[pool], trees[pool] = clustering.cluster(values, config, budget, seed)
-            groups += _grouped(names, labels)
-        categories = dict(zip(naming.names(groups), groups, strict=True))
-    return quality.described(categories, table, pools, considered, trees)
+            clusters[pool] = clustering.cluster(values, config, budget, seed)
+            groups += _grouped(names, clusters[pool].labels)
+        telling = [quality.telling(names, table)[0] for names in groups]
+        categories = dict(zip(naming.names(groups, telling), groups, strict=True))
+    return quality.described(categories, table, pools, clusters)
 
 
 def _grouped(names: Sequence[str], labels: Int[np.ndarray, " D"]) -> Groups:

@@ -38,8 +38,8 @@ class Config:
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
     num_trees: int = Field(ge=1)  # of resampled operators, averaged: see `clustering.bagged`
-    num_bootstraps: int = Field(ge=1)  # resamples of the training operators behind the stability
-    min_stability: float = Field(ge=0, le=1)  # mean adjusted Rand index over resamples
+    num_bootstraps: int = Field(ge=2)  # resamples that choose the number, and as many that judge it
+    min_stability: float = Field(ge=0, le=1)  # least lower end of the mean adjusted Rand index
 
     def __post_init__(self) -> None:
         if (self.mapping_file is not None) != (self.method == "mapping"):
@@ -72,6 +72,7 @@ class Score:
     number: int
     silhouette: float | None  # mean over columns, Rousseeuw 1987; None for one category
     stability: float | None  # mean adjusted Rand index over resamples; None of one, or if given
+    stability_low: float | None  # lower end of its one-sided 95 % interval
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,9 @@ class Partition:
 
     categories: dict[str, tuple[str, ...]]  # category name to column names
     isolated: tuple[str, ...]  # names of the categories of isolated families
-    defining: dict[str, tuple[str, ...]]  # up to three most central columns of each category
-    chosen: dict[str, Score]  # by pool
+    defining: dict[str, tuple[str, ...]]  # columns that say most of each category, most first
+    held: dict[str, float | None]  # mean Jaccard index of each category over the judging resamples
+    chosen: dict[str, Score]  # by pool, judged by resamples that did not choose
     considered: dict[str, tuple[Score, ...]]  # by pool, every number that could be formed
     pools: dict[str, tuple[str, ...]]  # columns of each pool, in the order of its tree
     trees: dict[str, Tree]  # by pool, where a clustering made one

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from spinlock.categories import clustering
-from spinlock.categories.partition import Partition, Score, Tree
-
-NUM_DEFINING = 3
+from spinlock.categories import clustering, defining
+from spinlock.categories.partition import Partition, Score
 
 Table = Mapping[str, Float[np.ndarray, "n"]]  # column name to one number per operator
 
@@ -17,29 +15,47 @@ def described(
     categories: Mapping[str, tuple[str, ...]],
     table: Table,
     pools: Mapping[str, Sequence[str]],
-    considered: Mapping[str, tuple[Score, ...]],
-    trees: Mapping[str, Tree],
+    clusters: Mapping[str, clustering.Clusters],
 ) -> Partition:
-    """A partition with its scores by pool, and the columns that define each category."""
+    """A partition with its scores by pool, and the columns that define each category.
+
+    Args:
+        categories: in the order of their pools, and in a pool of its clusters.
+        table: one number per operator and column.
+        pools: columns that may share a category.
+        clusters: by pool, where a clustering made the categories.
+    """
     chosen, isolated = {}, []
+    held: dict[str, float | None] = dict.fromkeys(categories)
     for pool, names in pools.items():
         own = {c: columns for c, columns in categories.items() if columns[0] in set(names)}
         isolated += [] if pool == "others" else list(own)
-        stability = [s.stability for s in considered[pool] if s.number == len(own)]
-        chosen[pool] = Score(
-            number=len(own),
-            silhouette=silhouette(own, table),
-            stability=stability[0] if stability else None,
-        )
+        if pool in clusters:
+            chosen[pool] = clusters[pool].judged
+            held |= dict(zip(own, clusters[pool].held, strict=True))
+        else:
+            chosen[pool] = Score(
+                number=len(own),
+                silhouette=silhouette(own, table),
+                stability=None,
+                stability_low=None,
+            )
     return Partition(
         categories=dict(categories),
         isolated=tuple(isolated),
-        defining={c: _defining(columns, table) for c, columns in categories.items()},
+        defining={c: telling(columns, table) for c, columns in categories.items()},
+        held=held,
         chosen=chosen,
-        considered=dict(considered),
+        considered={pool: clusters[pool].considered if pool in clusters else () for pool in pools},
         pools={pool: tuple(names) for pool, names in pools.items()},
-        trees=dict(trees),
+        trees={pool: found.tree for pool, found in clusters.items()},
     )
+
+
+def telling(names: Sequence[str], table: Table) -> tuple[str, ...]:
+    """The few columns that say most of all of them, the most telling first; at least one."""
+    found = defining.greedy(np.stack([table[name] for name in names], 1), defining.COUNT)
+    return tuple(names[place] for place, _ in found) or tuple(names[:1])
 
 
 def silhouette(categories: Mapping[str, Sequence[str]], table: Table) -> float | None:
@@ -65,18 +81,17 @@ def metrics(partition: Partition, table: Table) -> dict[str, float | int | None]
     """Flat scores: over all columns, and by pool of columns that may share a category.
 
     The stability of all is the mean over the pools that have several categories, weighted by their
-    columns; None if no pool has, or if the categories were given.
+    columns, and its lower end the least of theirs; `held_least` is the Jaccard index of the
+    category that holds least. None if no pool has several, or if the categories were given.
     """
     sizes = [len(names) for names in partition.categories.values()]
-    stabilities = [score.stability for score in partition.chosen.values()]
-    weights = {pool: 0 for pool in partition.chosen}
+    weights = dict.fromkeys(partition.chosen, 0)
     for category, names in partition.categories.items():
         weights[_pool(category, partition, names)] += len(names)
-    known = [
-        (own, weight)
-        for own, weight in zip(stabilities, weights.values(), strict=True)
-        if own is not None
-    ]
+    chosen = partition.chosen.items()
+    means = [(s.stability, weights[pool]) for pool, s in chosen if s.stability is not None]
+    lows = [s.stability_low for _, s in chosen if s.stability_low is not None]
+    held = [value for value in partition.held.values() if value is not None]
     found: dict[str, float | int | None] = {
         "categories/number": len(sizes),
         "categories/columns": sum(sizes),
@@ -84,17 +99,30 @@ def metrics(partition: Partition, table: Table) -> dict[str, float | int | None]
         "categories/largest": max(sizes),
         "categories/silhouette": silhouette(partition.categories, table),
         "categories/stability": (
-            sum(own * weight for own, weight in known) / sum(weight for _, weight in known)
-            if known
+            sum(own * weight for own, weight in means) / sum(weight for _, weight in means)
+            if means
             else None
         ),
+        "categories/stability_low": min(lows, default=None),
+        "categories/held_least": min(held, default=None),
         "categories/redundancy": redundancy(partition.categories, table),
     }
-    for pool, score in partition.chosen.items():
+    for pool, score in chosen:
         found[f"categories/{pool}/number"] = score.number
         found[f"categories/{pool}/silhouette"] = score.silhouette
         found[f"categories/{pool}/stability"] = score.stability
+        found[f"categories/{pool}/stability_low"] = score.stability_low
     return found
+
+
+def unsure(partition: Partition, min_stability: float) -> list[str]:
+    """Pools for which no number of categories is certainly stable by the resamples that choose."""
+    return [
+        pool
+        for pool, scores in partition.considered.items()
+        if (lows := [s.stability_low for s in scores if s.stability_low is not None])
+        and max(lows) < min_stability
+    ]
 
 
 def _pool(category: str, partition: Partition, names: Sequence[str]) -> str:
@@ -106,10 +134,3 @@ def _first_component(names: Sequence[str], table: Table) -> Float[np.ndarray, "n
     values = np.stack([table[name] for name in names], 1)
     left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
     return left[:, 0] * singular[0]
-
-
-def _defining(names: Sequence[str], table: Table) -> tuple[str, ...]:
-    """The most central columns: those of the least mean distance to the category's columns."""
-    distance = clustering.distances(np.stack([table[name] for name in names], 1))
-    central = np.argsort(distance.mean(0), kind="stable")[:NUM_DEFINING]
-    return tuple(names[index] for index in central)

@@ -11,9 +11,10 @@ from jaxtyping import Float
 from spinlock import artifacts
 from spinlock.cleaning.cleaner import Cleaner, Columns
 from spinlock.cleaning.metadata import Metadata
-from spinlock.cleaning.sets import FAMILIES
+from spinlock.cleaning.sets import FAMILIES, FeatureSet
 
 REASONS = ("missing", "variance", "reliability", "correlation")
+SATURATED = 0.1  # share of a column's training cells
 
 
 def write(path: Path, cleaner: Cleaner, provenance: object) -> None:
@@ -62,27 +63,41 @@ def rows(
     ]
 
 
-def metrics(cleaner: Cleaner, metadata: Metadata) -> dict[str, int]:
-    """Counts by family and reason; cells are those of the kept columns of training operators."""
+def metrics(cleaner: Cleaner, metadata: Metadata, train: FeatureSet) -> dict[str, int]:
+    """Counts by family and reason; cells are those of the kept columns of training operators.
+
+    `columns_saturated` are kept columns with more than `SATURATED` of these cells beyond the limit
+    of clipping, which then all have one of two values: skewed ones, whose median deviation knows
+    their narrow side alone.
+
+    Args:
+        cleaner: the fitted one.
+        metadata: of all operators.
+        train: those it was fitted on.
+    """
     found = {
         "clean/operators": len(metadata.valid),
         "clean/operators_invalid": int((~metadata.valid).sum()),
-        "clean/operators_fitted": len(metadata.rows("train")),
+        "clean/operators_fitted": len(train),
     }
-    counts = {family: _counts(cleaner.family(family)) for family in FAMILIES}
+    counts = {
+        family: _counts(cleaner.family(family), getattr(train, family)[..., 0].numel())
+        for family in FAMILIES
+    }
     for name in counts["initial"]:
         found[f"clean/{name}"] = sum(of_family[name] for of_family in counts.values())
         found |= {f"clean/{family}/{name}": counts[family][name] for family in FAMILIES}
     return found
 
 
-def _counts(columns: Columns) -> dict[str, int]:
+def _counts(columns: Columns, num_cells: int) -> dict[str, int]:
     index = columns.kept_index
     dropped = {f"columns_{reason}": columns.reasons.count(reason) for reason in REASONS}
     return {
         "columns_kept": len(index),
         "columns_dropped": len(columns.names) - len(index),
         **dropped,
+        "columns_saturated": int((columns.clipped[index] > SATURATED * num_cells).sum()),
         "cells_imputed": int(columns.missing[index].sum()),
         "cells_clipped": int(columns.clipped[index].sum()),
     }

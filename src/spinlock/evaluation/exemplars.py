@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
+from spinlock.categories import defining
 from spinlock.evaluation import meanings, tendencies
 from spinlock.evaluation.codes import Target
 from spinlock.evaluation.consistency import Sources
@@ -20,7 +21,6 @@ from spinlock.rollout.index import Index
 from spinlock.sampling.table import Operators
 from spinlock.tokenizer.layout import FAMILIES
 
-NUM_FEATURES = 6  # defining features of a category
 NUM_EXEMPLARS = 3  # of a code
 NUM_REPLAYED = 256  # operators that exemplars are chosen from, if rollouts are not stored
 SAME = "the same"
@@ -202,7 +202,7 @@ def _entries(vocabulary: Vocabulary, known: _Known) -> Iterable[Entry]:
 def _features(columns: Sequence[str], values: Float[np.ndarray, "n D"]) -> tuple[Feature, ...]:
     return tuple(
         Feature(name=columns[place], place=place, purpose=purpose(columns[place]), told=told)
-        for place, told in meanings.defining(values, NUM_FEATURES)
+        for place, told in defining.greedy(meanings.filled(values), defining.COUNT)
     )
 
 
@@ -210,7 +210,7 @@ def _codes(
     target: Target, values: Float[np.ndarray, "N D"], token: Int[np.ndarray, " N"], known: _Known
 ) -> tuple[Code, ...]:
     found = [_code(target, values, token, int(c), known) for c in np.unique(token[known.train])]
-    first = meanings.defining(values[known.train], 1)
+    first = defining.greedy(meanings.filled(values[known.train]), 1)
     place = first[0][0] if first else 0
     return tuple(sorted(found, key=lambda code: np.nan_to_num(code.mean[place])))
 

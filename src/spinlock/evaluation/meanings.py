@@ -8,8 +8,6 @@ from jaxtyping import Float, Int
 
 from spinlock.evaluation.codes import Target
 
-NEGLIGIBLE = 1e-9  # of a category's variance: what is left of it then is rounding
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
@@ -44,31 +42,9 @@ def deviation(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " D"]:
     return np.sqrt(mean(np.square(values - mean(values))))
 
 
-def defining(values: Float[np.ndarray, "n D"], count: int) -> list[tuple[int, float]]:
-    r"""The few columns that say most of all: greedy selection of columns.
-
-    One after the other is taken whose regression explains the largest share of the variance of all
-    columns that the ones before leave: $\max_j \sum_k (r_j^T r_k)^2 / r_j^T r_j$, r the residuals.
-
-    Args:
-        values: a missing one stands at its column's mean.
-        count: at most so many; fewer if nothing is left.
-
-    Returns:
-        Column and share of the variance explained by it and those before, one pair for each.
-    """
-    rest = values - mean(values)
-    rest = np.where(np.isfinite(rest), rest, 0.0)
-    whole = np.square(rest).sum()
-    chosen: list[tuple[int, float]] = []
-    while len(chosen) < count and np.square(rest).sum() > NEGLIGIBLE * whole:
-        norm = np.square(rest).sum(0)
-        able = norm > NEGLIGIBLE * whole / len(norm)
-        gain = np.square(rest.T @ rest).sum(1)
-        best = int(np.argmax(np.divide(gain, norm, out=np.zeros(len(norm)), where=able)))
-        rest = rest - np.outer(rest[:, best], rest[:, best] @ rest / norm[best])
-        chosen.append((best, float(1 - np.square(rest).sum() / whole)))
-    return chosen
+def filled(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
+    """Where a value is missing its column's mean, 0 where that has none."""
+    return np.where(np.isfinite(values), values, np.nan_to_num(mean(values)))
 
 
 def distances(target: Target, members: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -1,5 +1,6 @@
 """The tree of the columns beside their correlations in its order, with the categories marked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -57,15 +58,16 @@ def _tree(axes: Axes, shown: TreePicture) -> list[int]:
         axes.plot(heights, places, color=style.BLUE, lw=0.7)
     axes.set_ylim(10 * len(drawn["leaves"]), 0)  # scipy puts leaf i at 5 + 10 i
     axes.set_xlim(1, 0)
-    axes.set_xlabel("height, mean 1 − ρ² of the pairs")
+    axes.set_xlabel("height where columns meet, 1 − ρ²")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     return list(drawn["leaves"])
 
 
 def _strip(axes: Axes, shown: TreePicture, order: list[int]) -> None:
-    """The category of each column: a color, which neighbors in the list do not share."""
-    colors = [style.CYCLE[index % len(style.CYCLE)] for index in shown.category_of[order]]
+    """The category of each column: a color, which neighbors in the tree do not share."""
+    of_category = _colors(shown.category_of[order])
+    colors = [of_category[index] for index in shown.category_of[order]]
     axes.barh(np.arange(len(order)), np.ones(len(order)), 1.0, color=colors)
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.set_xlim(0, 1)
@@ -99,5 +101,14 @@ def _name(axes: Axes, shown: TreePicture, runs: list[Run]) -> None:
     centers = [run.start + run.length / 2 - 0.5 for run in longest.values()]
     counts = np.bincount(shown.category_of, minlength=len(shown.categories))
     names = [f"{shown.categories[index]} ({counts[index]})" for index in longest]
-    colors = [style.CYCLE[index % len(style.CYCLE)] for index in longest]
+    of_category = _colors([run.category for run in runs])
+    colors = [of_category[index] for index in longest]
     beside.name_rows(axes, centers, names, colors, "right", 1 / 75)
+
+
+def _colors(categories: Iterable[int]) -> dict[int, str]:
+    """A color for each category, in the order of first appearance."""
+    return {
+        category: style.CYCLE[place % len(style.CYCLE)]
+        for place, category in enumerate(dict.fromkeys(int(c) for c in categories))
+    }
