@@ -21,6 +21,7 @@ def main(*paths: Path) -> str:
     clean, further, cleaner, categories, tokenizer, tokens, metrics, live = paths
     config, seed = params.load("train_vqvae", Config), params.load("seed", int)
     source = cleanset.read(clean)
+    report.check(config, source)
     fitted, mapping = cleaner_report.read(cleaner), artifacts.read_object(categories)["categories"]
     channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
     layout = assign(mapping, fitted.kept, config.temporal_bins, steps)

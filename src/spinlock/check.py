@@ -97,11 +97,10 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
         )
     learn = parsed["train_vqvae"]
     views = 1 + generate.realizations * bool(learn.single_view_weight)
-    if learn.batch_size < views:
-        raise Refusal(
-            f"{place}: train_vqvae.batch_size: must be at least {views}, the views of an operator "
-            f"(aggregated, and of each of generate.realizations), got {learn.batch_size}"
-        )
+    try:
+        learn.check_data(views, sample.grid_size)
+    except Refusal as refusal:
+        raise Refusal(f"{place}: {refusal}") from None
     bins = learn.temporal_bins
     if generate.steps % bins:
         raise Refusal(

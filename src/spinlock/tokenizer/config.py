@@ -7,11 +7,13 @@ from pydantic.dataclasses import dataclass
 
 from spinlock import randomness
 from spinlock.params import STRICT
+from spinlock.refusals import Refusal
 
 Size = Annotated[int, Field(ge=1)]
 SizeOrNone = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(gt=0, le=1e12)]  # far more than any set has; float32 has it
 
 OF_CODES = ("vq", "codebook", "symbols")  # the losses that only learned codes have
 
@@ -52,8 +54,8 @@ class ReadoutConfig:
     """The linear correction of the trained decoder, see `readout.fit`."""
 
     copies: Annotated[int, Field(ge=0)]  # jittered copies of the training rows; 0 = no correction
-    own: Annotated[float, Field(gt=0)]  # penalty on what a category's own latent says, operators
-    others: Annotated[float, Field(gt=0)]  # and on what those of the other categories say
+    own: Penalty  # on what a category's own latent says, operators
+    others: Penalty  # and on what those of the other categories say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -79,7 +81,9 @@ class Config:
     search_width: Size  # partial sums kept while codes are chosen; 1 = level after level
     ema_decay: Annotated[float, Field(gt=0, lt=1)]  # weight of the past in the moving average
     commitment: Weight  # β, van den Oord et al. 2017, eq. 3
-    reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
+    reset_below: Annotated[
+        float, Field(ge=0, le=1e12)
+    ]  # replace a code used by fewer rows a step than this; 0 = never
     losses: LossConfig
     families: FamilyConfig
     readout: ReadoutConfig
@@ -119,6 +123,28 @@ class Config:
             raise ValueError(
                 f"latent_dim: allowed at most group_embedding_dim = {self.group_embedding_dim}, "
                 f"got {self.latent_dim}"
+            )
+
+    def check_data(self, views: int, grid_size: int) -> None:
+        """Refuse a batch without room for an operator, and a CNN that leaves nothing of u0.
+
+        Args:
+            views: rows of an operator in training, the aggregated one and the single ones.
+            grid_size: H = W of u0.
+
+        Raises:
+            Refusal: naming the key.
+        """
+        if self.batch_size < views:
+            raise Refusal(
+                f"train_vqvae.batch_size: must be at least {views}, the views of an operator "
+                f"(aggregated, and of each of generate.realizations), got {self.batch_size}"
+            )
+        deepest = grid_size.bit_length() - 1
+        if len(self.field_channels) > deepest:
+            raise Refusal(
+                f"train_vqvae.field_channels: at most {deepest} layers, each of which halves the "
+                f"grid of {grid_size}, got {len(self.field_channels)}"
             )
 
     def own_seed(self, seed: int) -> int:

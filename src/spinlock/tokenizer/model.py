@@ -23,6 +23,7 @@ from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.quantizer import ResidualQuantizer
 
 KIND = "tokenizer"
+MANY = 32  # rows that take the same path of a matrix product as any more; fewer may round otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +119,12 @@ class Tokenizer(nn.Module):
 
     def encode(self, features: FeatureSet) -> Int[Tensor, "n S"]:
         """Tokens of raw features of either view, row by row."""
+        count = len(features)
+        if 0 < count < MANY:
+            features = features.take(torch.arange(MANY) % count)
         with torch.no_grad():
             latents = self.latents(self.cleaner.apply(features, smooth=False))
-            return self.tokens(latents)
+            return self.tokens(latents)[:count]
 
     def decode(self, tokens: Int[Tensor, "n S"]) -> Decoded:
         """Standardized columns that the tokens stand for.

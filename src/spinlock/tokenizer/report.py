@@ -15,6 +15,7 @@ from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.sets import Cleaned
 from spinlock.refusals import Refusal
 from spinlock.tokenizer import scores
+from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.examples import Examples, examples
 from spinlock.tokenizer.model import Tokenizer
 
@@ -28,6 +29,16 @@ class Tokens:
     tokens: Int[np.ndarray, "N S"]
     names: tuple[str, ...]  # category/level of each of the S tokens
     metadata: Metadata
+
+
+def check(config: Config, source: CleanSet) -> None:
+    """Refuse, before any work, settings that cannot be right for a set.
+
+    Raises:
+        Refusal: as `Config.check_data`.
+    """
+    views = 1 + source.realizations * bool(config.single_view_weight)
+    config.check_data(views, source.aggregated.fields.shape[-1])
 
 
 def training_examples(model: Tokenizer, source: CleanSet, *further: CleanSet) -> Examples:

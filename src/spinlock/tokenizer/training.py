@@ -45,14 +45,10 @@ def fit(
         folder: where to keep the state of the run and find it again; None: nowhere.
 
     Raises:
-        Refusal: no validation operators, an operator has more rows than a step may have, or a loss
-            that is not finite.
+        Refusal: no validation operators, an operator has more rows than a step may have, the CNN
+            leaves nothing of u0, or a loss or a score that is not finite.
     """
-    if model.config.batch_size < train.views:
-        raise Refusal(
-            f"train_vqvae: allowed a batch_size of at least {train.views}, the views of an "
-            f"operator, got {model.config.batch_size}"
-        )
+    model.config.check_data(train.views, train.inputs.fields.shape[-1])
     if not validation.num_operators:
         raise Refusal("train_vqvae: no valid validation operator to choose the epoch by")
     run = _Run(model, train, validation, model.config.own_seed(seed))
@@ -172,6 +168,9 @@ class _Run:
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
         record = validation_scores(self.model, self.validation, quantized=quantized)
+        if not all(map(math.isfinite, record.values())):
+            values = ", ".join(f"{name} {value:g}" for name, value in record.items())
+            raise Refusal(f"train_vqvae: epoch {len(self.history) + 1}: not finite: {values}")
         if used:
             codes = scores.counts(torch.cat(used), self.model.sizes)
             record["utilization"] = scores.utilization(codes)
