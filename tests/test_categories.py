@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import synthetic_features as synthetic
-from spinlock.categories import clustering, mapping, naming, quality
+from spinlock.categories import clustering, defining, mapping, naming, quality
 from spinlock.categories.discovery import discover, summaries
 from spinlock.categories.partition import Config, Score
 from spinlock.cleaning import cleanset
@@ -65,6 +65,7 @@ def test_the_hidden_factors_are_found_and_nothing_else():
         expected.setdefault((family, group, *rest[1:]), []).append(name)
     assert groups == {tuple(sorted(names)) for names in expected.values()}
     assert all(score.stability == 1.0 for score in FOUND.chosen.values())
+    assert FOUND.held == dict.fromkeys(FOUND.categories, 1.0)
 
 
 def test_initial_columns_stand_apart():
@@ -91,9 +92,11 @@ def test_limits_of_number_and_size_hold_and_every_column_is_assigned(config, lar
 @given(sizes=st.lists(st.integers(3, 7), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_separate_blocks_are_recovered_whatever_the_signs(sizes, seed):
     table = blocks(sizes, seed)
-    labels, scores, _ = clustering.cluster(table, CONFIG, 10, seed)
-    assert labels.tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
-    assert next(s.stability for s in scores if s.number == len(sizes)) == 1.0
+    found = clustering.cluster(table, CONFIG, 10, seed)
+    assert found.labels.tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
+    assert found.judged.number == len(sizes)
+    assert found.judged.stability == found.judged.stability_low == 1.0
+    assert found.held == (1.0,) * len(sizes)
 
 
 @given(seed=st.integers(0, 99))
@@ -123,14 +126,14 @@ def test_averaged_trees_hold_better_under_resampling_than_one_tree():
     stable = {}
     for num_trees in (1, 30):
         config = replace(CONFIG, num_trees=num_trees, num_bootstraps=10)
-        _, scores, _ = clustering.cluster(table, config, 6, SEED)
+        scores = clustering.cluster(table, config, 6, SEED).considered
         stable[num_trees] = next(s.stability for s in scores if s.number == 4)
     assert stable[30] > stable[1] + 0.05
 
 
 def test_the_tree_merges_every_column_once_at_rising_heights():
     table = blocks([4, 3, 5], 2, noise=0.8)
-    _, _, tree = clustering.cluster(table, CONFIG, 6, SEED)
+    tree = clustering.cluster(table, CONFIG, 6, SEED).tree
     merged = sorted(node for left, right, _ in tree for node in (left, right))
     assert merged == list(range(2 * 12 - 2))
     heights = [height for _, _, height in tree]
@@ -166,7 +169,8 @@ def test_stability_is_that_of_other_operators_not_of_other_trees():
         for i in range(11)
     )
     of_trees = np.mean([adjusted_rand_score(reference[3], other[3]) for other in others])
-    of_operators = clustering.stabilities(table, reference, config, SEED)[3]
+    resamples = clustering.resampled(table, 3, config, SEED, "choice")
+    of_operators, _ = clustering.stability(reference[3], resamples)
     assert of_operators < of_trees - 0.2
 
 
@@ -179,45 +183,95 @@ def test_each_resample_is_clustered_with_as_many_trees(monkeypatch):
 
     monkeypatch.setattr(clustering, "bagged", counted)
     clustering.cluster(blocks([4, 4], 0), replace(CONFIG, num_bootstraps=3), 4, SEED)
-    assert trees == [CONFIG.num_trees] * 4
+    assert trees == [CONFIG.num_trees] * (1 + 3 + 3)
 
 
-def test_a_resample_without_a_number_counts_as_none_of_it(monkeypatch):
-    table = blocks([4, 4], 0)
-    reference = clustering.partitions(clustering.distances(table), 3, 2)
-    answers = iter([reference, {1: reference[1]}, reference, {1: reference[1]}])
-    monkeypatch.setattr(clustering, "partitions", lambda *_: next(answers))
-    config = replace(CONFIG, num_bootstraps=4)
-    assert clustering.stabilities(table, reference, config, SEED) == {2: 0.5}
+def test_the_number_is_chosen_by_some_resamples_and_judged_by_others(monkeypatch):
+    table = blocks([8, 8, 8, 8], 1, noise=3)
+    asked, resampled = [], clustering.resampled
+
+    def known(*arguments):
+        asked.append((arguments[-1], resampled(*arguments)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(clustering, "resampled", known)
+    found = clustering.cluster(table, CONFIG, 6, SEED)
+    (first, choosing), (second, judging) = asked
+    assert (first, second) == ("choice", "judgement")
+    own = next(score for score in found.considered if score.number == found.judged.number)
+    assert (own.stability, own.stability_low) == clustering.stability(found.labels, choosing)
+    judged = clustering.stability(found.labels, judging)
+    assert (found.judged.stability, found.judged.stability_low) == judged
+    assert own.stability != found.judged.stability
+    assert found.held == tuple(clustering.jaccards(found.labels, judging))
+    again = resampled(table, 6, CONFIG, SEED, "judgement")
+    assert clustering.stability(found.labels, again) == judged
+
+
+def test_a_stability_is_the_mean_index_and_its_lower_end_that_of_students_t():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    others = [np.array(other) for other in ([1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1])]
+    resamples = [{2: others[0]}, {2: others[1]}, {3: others[0]}]  # the third has no two clusters
+    values = [1.0, adjusted_rand_score(labels, others[1]), 0.0]
+    mean, low = clustering.stability(labels, resamples)
+    assert mean == pytest.approx(np.mean(values))
+    error = np.std(values, ddof=1) / np.sqrt(3)
+    assert low == pytest.approx(np.mean(values) - 2.919986 * error)  # t of 0.95 and 2 degrees
+
+
+def test_a_cluster_holds_by_its_jaccard_index_with_the_most_like_of_each_resample():
+    labels = np.array([0, 0, 0, 0, 1, 1])
+    same, other = np.array([1, 1, 1, 1, 0, 0]), np.array([0, 0, 0, 1, 1, 1])
+    found = clustering.jaccards(labels, [{2: same}, {2: other}, {1: same}])
+    np.testing.assert_allclose(found, [(1 + 3 / 4 + 0) / 3, (1 + 2 / 3 + 0) / 3])
 
 
 def test_the_silhouette_is_of_the_columns_distances():
     table = blocks([4, 3, 5], 2, noise=0.8)
-    labels, scores, _ = clustering.cluster(table, CONFIG, 6, SEED)
-    own = next(score.silhouette for score in scores if score.number == labels.max() + 1)
-    assert own == pytest.approx(silhouette_score(1 - spearmanr(table).statistic ** 2, labels,
-                                                 metric="precomputed"))  # fmt: skip
+    found = clustering.cluster(table, CONFIG, 6, SEED)
+    distance = 1 - spearmanr(table).statistic ** 2
+    expected = silhouette_score(distance, found.labels, metric="precomputed")
+    own = next(score for score in found.considered if score.number == found.labels.max() + 1)
+    assert own.silhouette == found.judged.silhouette == pytest.approx(expected)
 
 
 def test_noise_is_not_stable_and_structure_is():
     noise = np.random.default_rng(0).standard_normal((200, 24))
     config = replace(CONFIG, num_bootstraps=10)
-    _, of_noise, _ = clustering.cluster(noise, config, 6, SEED)
-    _, of_blocks, _ = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED)
+    of_noise = clustering.cluster(noise, config, 6, SEED).considered
+    of_blocks = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED).considered
     assert max(score.stability for score in of_noise if score.number > 1) < 0.5
     assert next(score.stability for score in of_blocks if score.number == 4) == 1.0
 
 
-def test_the_number_is_that_of_the_best_silhouette_among_the_stable():
+def score(number: int, silhouette: float | None, stability: float | None, low: float | None):
+    return Score(number=number, silhouette=silhouette, stability=stability, stability_low=low)
+
+
+def test_the_number_is_that_of_the_best_silhouette_among_the_certainly_stable():
     scores = [
-        Score(number=1, silhouette=None, stability=1.0),
-        Score(number=2, silhouette=0.2, stability=0.9),
-        Score(number=3, silhouette=0.4, stability=0.6),
-        Score(number=4, silhouette=0.8, stability=0.3),
+        score(1, None, None, None),
+        score(2, 0.2, 0.9, 0.85),
+        score(3, 0.4, 0.6, 0.55),
+        score(4, 0.8, 0.7, 0.45),  # the mean is higher than that of three, and less certain
     ]
+    assert clustering.choose(scores, 0.4) == 4
     assert clustering.choose(scores, 0.5) == 3
-    assert clustering.choose(scores, 0.95) == 2
+    assert clustering.choose(scores, 0.7) == 2
+    assert clustering.choose(scores, 0.85) == 2
     assert clustering.choose(scores[:1], 0.5) == 1
+
+
+def test_the_most_stable_is_taken_if_none_certainly_is():
+    scores = [score(2, 0.2, 0.6, 0.3), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.4)]
+    assert clustering.choose(scores, 0.5) == 3
+
+
+def test_pools_without_a_stable_number_are_told():
+    considered = {"initial": (score(1, None, None, None),), "others": (score(2, 0.1, 0.9, 0.8),)}
+    found = replace(FOUND, considered=considered)
+    assert quality.unsure(found, 0.8) == []
+    assert quality.unsure(found, 0.81) == ["others"]
 
 
 def test_redundancy_is_one_for_copies_and_small_for_independent_factors():
@@ -231,20 +285,57 @@ def test_the_stability_of_all_weighs_pools_by_their_columns():
     chosen = {pool: replace(score, number=2) for pool, score in FOUND.chosen.items()}
     initial = len(COLUMNS["initial"])
     share = initial / len(KNOWN)
-    chosen["initial"] = replace(chosen["initial"], stability=0.25)
-    chosen["others"] = replace(chosen["others"], stability=0.75)
-    found = quality.metrics(replace(FOUND, chosen=chosen), TABLE)
+    chosen["initial"] = replace(chosen["initial"], stability=0.25, stability_low=0.2)
+    chosen["others"] = replace(chosen["others"], stability=0.75, stability_low=0.7)
+    held = dict.fromkeys(FOUND.held, 0.9) | {next(iter(FOUND.held)): 0.6}
+    found = quality.metrics(replace(FOUND, chosen=chosen, held=held), TABLE)
+    assert (found["categories/stability_low"], found["categories/held_least"]) == (0.2, 0.6)
+    assert found["categories/others/stability_low"] == 0.7
     assert found["categories/stability"] == pytest.approx(0.25 * share + 0.75 * (1 - share))
 
 
-def test_a_category_is_defined_by_its_most_central_columns():
+def test_the_columns_that_define_a_category_say_most_of_it():
     rng = np.random.default_rng(0)
-    factor = rng.standard_normal(400)
-    noises = {"f": 0.1, "a": 3.0, "e": 0.2, "b": 2.0, "d": 0.3, "c": 1.0}
-    table = {name: factor + noise * rng.standard_normal(400) for name, noise in noises.items()}
-    found = quality.described({"x": tuple(noises)}, table, {"others": tuple(noises)},
-                              {"others": ()}, {})  # fmt: skip
-    assert found.defining == {"x": ("f", "e", "d")}
+    one, two = rng.standard_normal((2, 400))
+    near = {name: one + 0.5 * rng.standard_normal(400) for name in "cde"}
+    values = {"b": 0.1 * two, **near, "a": one}
+    found = quality.described({"x": tuple(values)}, values, {"others": tuple(values)}, {})
+    assert (found.defining["x"][0], found.defining["x"][-1]) == ("a", "b")
+    still = {"e": np.ones(400), "f": np.ones(400)}
+    assert quality.telling(("e", "f"), still) == ("e",)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def test_the_first_defining_column_is_the_one_that_explains_the_others():
+    factor = noise(500)
+    others = factor[:, None] + 0.5 * noise(500, 5, seed=1)
+    values = np.column_stack([noise(500, seed=2), others[:, :2], factor, others[:, 2:]])
+    (first, share), (second, _) = defining.greedy(values, 2)
+    assert first == 3
+    residual = values - values.mean(0)
+    one = residual[:, 3]
+    left = residual - np.outer(one, one @ residual / (one @ one))
+    assert share == pytest.approx(1 - np.square(left).sum() / np.square(residual).sum())
+    assert second == 0
+
+
+@given(seed=st.integers(0, 99), count=st.integers(1, 6), rank=st.integers(1, 6))
+def test_defining_columns_explain_more_and_more_and_all_after_the_rank(seed, count, rank):
+    values = noise(40, rank, seed=seed) @ noise(rank, 6, seed=seed + 1)
+    found = defining.greedy(values, count)
+    shares = [share for _, share in found]
+    assert len({column for column, _ in found}) == len(found) == min(count, rank)
+    assert shares == sorted(shares)
+    assert (shares[-1] > 1 - 1e-6) == (count >= rank)
+
+
+def test_columns_that_never_vary_define_nothing():
+    assert defining.greedy(np.ones((9, 3)), 2) == []
+    values = np.column_stack([np.ones(9), np.arange(9.0)])
+    assert defining.greedy(values, 2) == [(1, 1.0)]
 
 
 def test_a_series_counts_by_its_mean_over_time():
@@ -276,7 +367,7 @@ def test_metrics_account_for_every_category():
     )
 )
 def test_names_are_unique(groups):
-    found = naming.names(groups)
+    found = naming.names(groups, [group[0] for group in groups])
     assert len(set(found)) == len(groups)
     assert all("/" not in name and " " not in name for name in found)
 
@@ -284,9 +375,18 @@ def test_names_are_unique(groups):
 def test_names_say_what_marks_a_category():
     bands = ["temporal.spectral.band_1_mean", "temporal.spectral.band_2_mean"]
     others = ["temporal.spectral.flatness", "temporal.spatial.mean", "temporal.spectral.centroid"]
-    first, second = naming.names([bands, others])
+    first, second = naming.names([bands, others], [bands[0], others[1]])
     assert first == "temporal_spectral_band"
-    assert second.startswith("temporal_spectral_")
+    assert second == "temporal_spatial_mean"
+
+
+def test_a_name_is_of_the_most_telling_column_whatever_most_columns_are():
+    many = ["summary.drift.high_l1.mean", "summary.drift.high_l2.mean", "temporal.spatial.range"]
+    rest = ["summary.drift.low_l1.mean", "summary.drift.low_l2.mean"]
+    assert naming.names([many, rest], [many[2], rest[0]]) == [
+        "temporal_spatial_range",
+        "summary_drift_low",
+    ]
 
 
 def test_a_mapping_by_names_or_indices_is_taken_as_it_is():
@@ -308,13 +408,18 @@ def test_a_mapping_by_names_or_indices_is_taken_as_it_is():
         (lambda g: g["a"].remove(KNOWN[-1]), f"1 columns stand in no category: {KNOWN[-1]}"),
         (lambda g: g["b"].append(g["a"].pop()), "b: initial is isolated"),
         (lambda g: g.update(c=[]), "c: expected a list of columns"),
+        (lambda g: g.update(c=[g["a"].pop(), g["a"].pop()]), "c: expected at least .* = 3 columns"),
+        (
+            lambda g: g.update({str(i): [g["a"].pop() for _ in "abc"] for i in range(3)}),
+            "expected at most discover_categories.max_clusters = 4 categories, found 5",
+        ),
     ],
 )
 def test_a_mapping_that_does_not_fit_the_columns_is_refused_by_name(change, message):
     groups = {"a": KNOWN[14:], "b": KNOWN[:14]}
     change(groups)
     with pytest.raises(Refusal, match=message):
-        mapping.parse({"group_indices": groups}, COLUMNS, MAPPED, "here")
+        mapping.parse({"group_indices": groups}, COLUMNS, replace(MAPPED, max_clusters=4), "here")
 
 
 @pytest.mark.parametrize("tree", [None, [], {}, {"group_indices": []}, {"other": {}}])
@@ -332,6 +437,7 @@ def test_a_mapping_of_another_form_is_refused(tree):
         {"isolated_families": ["architecture"]},
         {"max_clusters": 1},
         {"min_stability": 1.5},
+        {"num_bootstraps": 1},
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(change):
@@ -394,12 +500,13 @@ def test_what_the_stage_writes_is_a_mapping_file(root, tmp_path):
 
 
 def test_one_cluster_has_no_stability_and_does_not_lift_that_of_all():
-    _, (only,), _ = clustering.cluster(blocks([5], 0), CONFIG, 1, 3)
-    assert only == Score(number=1, silhouette=None, stability=None)
+    found = clustering.cluster(blocks([5], 0), CONFIG, 1, 3)
+    assert found.considered == (found.judged,) == (score(1, None, None, None),)
+    assert found.held == (None,)
 
 
 def test_a_single_column_is_a_category():
-    labels, (only,), tree = clustering.cluster(blocks([1], 0), CONFIG, 1, 3)
-    assert labels.tolist() == [0]
-    assert only.stability is None
-    assert tree == ()
+    found = clustering.cluster(blocks([1], 0), CONFIG, 1, 3)
+    assert found.labels.tolist() == [0]
+    assert found.judged.stability is None
+    assert found.tree == ()

@@ -67,6 +67,12 @@ def _several(*changes):
         (_set("train_vqvae", "temporal_bins", value=7), "temporal_bins: must divide .*64, got 7"),
         (_set("train_vqvae", "batch_size", value=3), "batch_size: must be at least 4, .* got 3"),
         (
+            _set("train_vqvae", "field_channels", value=[4] * 6),
+            "train_vqvae.field_channels: at most 5 layers, .* grid of 32, got 6",
+        ),
+        (_set("train_vqvae", "readout", "own", value=1e39), "readout.own: .* 1000000000000"),
+        (_set("train_vqvae", "reset_below", value=1e39), "reset_below: .* 1000000000000"),
+        (
             _set("sample", "ic_mix", 2, "variants", value=["sinusoid"]),
             "sample.ic_mix: unknown initial condition 'sinusoid', did you mean",
         ),

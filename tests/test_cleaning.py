@@ -214,7 +214,7 @@ def test_a_column_that_does_not_stay_while_the_operator_stays_is_dropped():
         reasons = found.family(family).reasons
         assert (reasons[1], reasons.count("reliability")) == ("reliability", 1)
         assert set(reasons) == {"", "reliability"}
-    assert report.metrics(found, FEATURES.metadata)["clean/columns_reliability"] == 2
+    assert report.metrics(found, FEATURES.metadata, TRAIN)["clean/columns_reliability"] == 2
     shown = {
         row["name"]: row["reliability"]
         for row in report.rows(found, reliability.measured(found, draws))
@@ -386,12 +386,27 @@ def test_a_report_row_accounts_for_every_column():
     assert [row["name"] for row in rows] == [
         n for family in FAMILIES for n in FEATURES.names[family]
     ]
-    counts = report.metrics(CLEANER, FEATURES.metadata)
+    counts = report.metrics(CLEANER, FEATURES.metadata, TRAIN)
     assert counts["clean/columns_kept"] + counts["clean/columns_dropped"] == len(rows)
     assert counts["clean/operators_invalid"] == int((~FEATURES.metadata.valid).sum()) > 0
     assert counts["clean/summary/cells_imputed"] == sum(
         row["imputed"] for row in rows if row["kept"]
     )
+
+
+@pytest.mark.parametrize(("outside", "saturated"), [(0.09, 0), (0.12, 1)])
+def test_a_column_is_saturated_if_more_than_a_tenth_of_its_cells_are_beyond_the_limit(
+    outside, saturated
+):
+    rng = np.random.default_rng(0)
+    for family, shape in (("summary", (len(TRAIN),)), ("temporal", TRAIN.temporal.shape[:2])):
+        values = rng.standard_normal(shape)
+        beyond = rng.permutation(values.size)[: round(outside * values.size)]
+        values.flat[beyond] = 100
+        changed = synthetic.with_column(TRAIN, family, 0, torch.from_numpy(values).float())
+        counts = report.metrics(fitted(changed), FEATURES.metadata, changed)
+        assert counts[f"clean/{family}/columns_saturated"] == saturated
+        assert counts["clean/columns_saturated"] == saturated
 
 
 def test_views_are_drawn_row_by_row():

@@ -1,9 +1,6 @@
 """What tokens mean: defining columns, distances, and levels as additions, against known cases."""
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spinlock import randomness
 from spinlock.evaluation import meanings
@@ -42,37 +39,9 @@ def test_mean_and_deviation_pass_over_what_is_missing():
     np.testing.assert_allclose(meanings.deviation(whole), whole.std(0))
 
 
-def test_the_first_defining_column_is_the_one_that_explains_the_others():
-    factor = noise(500)
-    others = factor[:, None] + 0.5 * noise(500, 5, seed=1)
-    values = np.column_stack([noise(500, seed=2), others[:, :2], factor, others[:, 2:]])
-    (first, share), (second, _) = meanings.defining(values, 2)
-    assert first == 3
-    residual = values - values.mean(0)
-    explained = 1 - np.square(_without(residual, residual[:, 3])).sum() / np.square(residual).sum()
-    assert share == pytest.approx(explained)
-    assert second == 0
-
-
-def _without(values, column):
-    return values - np.outer(column, column @ values / (column @ column))
-
-
-@given(seed=st.integers(0, 99), count=st.integers(1, 6), rank=st.integers(1, 6))
-def test_defining_columns_explain_more_and_more_and_all_after_the_rank(seed, count, rank):
-    values = noise(40, rank, seed=seed) @ noise(rank, 6, seed=seed + 1)
-    found = meanings.defining(values, count)
-    shares = [share for _, share in found]
-    assert len({column for column, _ in found}) == len(found) == min(count, rank)
-    assert shares == sorted(shares)
-    assert (shares[-1] > 1 - 1e-6) == (count >= rank)
-
-
-def test_columns_that_never_vary_define_nothing():
-    assert meanings.defining(np.ones((9, 3)), 2) == []
-    assert meanings.defining(np.full((9, 3), np.nan), 2) == []
-    values = np.column_stack([np.ones(9), np.arange(9.0)])
-    assert meanings.defining(values, 2) == [(1, 1.0)]
+def test_a_missing_value_stands_at_its_columns_mean():
+    values = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(meanings.filled(values), [[1, 0], [3, 0], [2, 0]])
 
 
 def test_distance_is_from_the_mean_of_the_members_in_columns_that_exist():

@@ -177,6 +177,9 @@ def test_the_tree_orders_the_columns_by_factor_and_every_category_is_named(tmp_p
     assert image[~blocks].max() < 0.2
     shown = texts(figure)
     assert all(f"{name} (4)" in shown for name in CATEGORIES)
+    many = dataclasses.replace(picture, categories=tuple("abcdefghijklmno"), category_of=7 * own)
+    strip = dendrogram.picture(many).axes[1]
+    assert len({patch.get_facecolor() for patch in strip.patches}) == 3
     single = dataclasses.replace(
         picture, category_of=own[:1], similar=np.ones((1, 1)), tree=np.zeros((0, 4))
     )

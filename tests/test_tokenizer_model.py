@@ -74,6 +74,14 @@ def test_rows_are_encoded_alone(model, raw):
     assert torch.equal(together, alone)
 
 
+def test_few_rows_take_the_path_of_many(model, raw, monkeypatch):
+    """A matrix product of a few rows may round otherwise than one of many."""
+    counts, latents = [], model.latents
+    monkeypatch.setattr(model, "latents", lambda c: counts.append(len(c)) or latents(c))
+    assert [len(model.encode(raw.take(range(n)))) for n in (1, 31, 33)] == [1, 31, 33]
+    assert counts == [32, 32, 33]
+
+
 def test_latents_are_those_of_rows_alone_in_any_order(made, model):
     cleaned = made[1].aggregated
     together = model.latents(cleaned)

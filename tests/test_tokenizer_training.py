@@ -167,7 +167,7 @@ def test_rows_count_by_their_weight_when_the_codes_start(made):
 
 def test_a_step_has_room_for_all_views_of_an_operator(made):
     train = report.training_examples(cases.build(*made), made[1])
-    allowed = f"train_vqvae: .* batch_size of at least {train.views}, .* got {train.views - 1}"
+    allowed = f"train_vqvae.batch_size: must be at least {train.views}, .* got {train.views - 1}"
     with pytest.raises(Refusal, match=allowed):
         run(made, batch_size=train.views - 1)
     run(made, batch_size=train.views, stop=1)
@@ -253,6 +253,31 @@ def test_the_target_is_the_input_and_has_no_gradient(made):
     batch = report.validation_examples(model, made[1])
     assert not batch.inputs.cells.requires_grad
     assert not batch.cells.requires_grad
+
+
+def test_as_many_layers_of_the_field_cnn_as_halve_the_grid_are_allowed(made):
+    size = made[1].aggregated.fields.shape[-1]
+    deepest = int(np.log2(size))
+    run(made, field_channels=(2,) * deepest, stop=1)
+    with pytest.raises(Refusal, match=f"field_channels: at most {deepest} layers, .* got"):
+        run(made, field_channels=(2,) * (deepest + 1))
+
+
+def test_settings_that_do_not_fit_a_set_are_refused_before_any_work(made):
+    report.check(cases.CONFIG, made[1])
+    views = 1 + made[1].realizations
+    with pytest.raises(Refusal, match=f"batch_size: must be at least {views}, .* got {views - 1}"):
+        report.check(replace(cases.CONFIG, batch_size=views - 1), made[1])
+    aggregated = replace(cases.CONFIG, batch_size=1, single_view_weight=0.0)
+    report.check(aggregated, made[1])
+
+
+def test_a_score_that_is_not_finite_ends_in_a_line(made, monkeypatch):
+    scores = training.validation_scores
+    broken = {"topo_pre": float("nan")}
+    monkeypatch.setattr(training, "validation_scores", lambda *a, **k: scores(*a, **k) | broken)
+    with pytest.raises(Refusal, match="train_vqvae: epoch 1: not finite: .*topo_pre nan"):
+        run(made, stop=1)
 
 
 def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monkeypatch, capsys):

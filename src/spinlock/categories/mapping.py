@@ -19,12 +19,13 @@ def parse(
             into all cleaned columns, INITIAL first, then SUMMARY, then TEMPORAL. The key
             `categories` does as well, so that data/categories.json is such a file.
         columns: cleaned columns by family.
-        config: which families may not share a category with others.
+        config: which families may not share a category with others, how many categories there may
+            be, and how few columns one may have, unless its pool has fewer.
         place: where the mapping comes from, for messages.
 
     Raises:
-        Refusal: it has another form; a category is empty or mixes an isolated family with
-            another; a column is unknown, in two categories or in none.
+        Refusal: it has another form; a category is empty, too small or mixes an isolated family
+            with another; there are too many; a column is unknown, in two categories or in none.
     """
     known = [name for family in FAMILIES for name in columns[family]]
     owner: dict[str, str] = {}
@@ -39,6 +40,7 @@ def parse(
         categories[category] = names
     if left := [name for name in known if name not in owner]:
         raise Refusal(f"{place}: {len(left)} columns stand in no category: {', '.join(left)}")
+    _require_limits(categories, columns, config, place)
     return categories
 
 
@@ -71,6 +73,27 @@ def _require_one_pool(names: Sequence[str], config: Config, place: str) -> None:
     apart = [family for family in families if family in config.isolated_families]
     if apart and len(families) > 1:
         raise Refusal(f"{place}: {apart[0]} is isolated, but shares it with {families}")
+
+
+def _require_limits(
+    categories: Mapping[str, Sequence[str]],
+    columns: Mapping[str, Sequence[str]],
+    config: Config,
+    place: str,
+) -> None:
+    if len(categories) > config.max_clusters:
+        raise Refusal(
+            f"{place}: expected at most discover_categories.max_clusters = {config.max_clusters} "
+            f"categories, found {len(categories)}"
+        )
+    for pool in config.pools(columns).values():
+        least = min(config.min_features_per_category, len(pool))
+        for category, names in categories.items():
+            if names[0] in pool and len(names) < least:
+                raise Refusal(
+                    f"{place}: {category}: expected at least discover_categories."
+                    f"min_features_per_category = {least} columns, found {len(names)}"
+                )
 
 
 def semantic(
