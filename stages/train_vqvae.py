@@ -44,9 +44,8 @@ def main(*paths: Path) -> str:
     scores = report.metrics(model, found, history, finished)
     artifacts.write_metrics(metrics, scores)
     shutil.rmtree(folder)
-    quality, bits = scores["vqvae/quality"], scores["vqvae/bits"]
-    said = f"quality {quality:.3f} at {bits:.0f} bits after {len(history)} epochs"
-    return f"{NAME}: {said} -> {tokenizer}"
+    said = f"quality {scores['vqvae/quality']:.3f} at {scores['vqvae/bits']:.0f} bits"
+    return f"{NAME}: {said} after {len(history)} epochs -> {tokenizer}"
 
 
 if __name__ == "__main__":
