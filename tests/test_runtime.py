@@ -85,6 +85,15 @@ def test_the_code_fingerprint_follows_the_version_of_what_computes(monkeypatch, 
     assert runtime.code_fingerprint() != before
 
 
+def test_the_code_fingerprint_follows_the_kernels_that_multiply(monkeypatch):
+    def computing(architecture):
+        libraries = [{"user_api": "blas", "architecture": architecture}, {"user_api": "openmp"}]
+        monkeypatch.setattr(runtime, "threadpool_info", lambda: libraries)
+        return runtime.code_fingerprint()
+
+    assert computing("Haswell") == computing("Haswell") != computing("SkylakeX")
+
+
 def test_progress_passes_everything_on(capsys):
     assert list(runtime.progress(range(25), 25, "work")) == list(range(25))
     lines = capsys.readouterr().err.splitlines()

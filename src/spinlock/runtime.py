@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 from tqdm import tqdm
 
 from spinlock.params import STRICT
@@ -125,12 +125,16 @@ def code_fingerprint() -> str:
     """A hash of the source of every imported module of this package, and of what it computes with.
 
     A stage imports exactly what it needs, so this is the code that its results depend on: designs
-    come from scipy, initial conditions from numpy, scipy and torch, and h5py writes them.
+    come from scipy, initial conditions from numpy, scipy and torch, and h5py writes them. Which
+    kernels multiply matrices is chosen by the processor, and by variables such as
+    OPENBLAS_CORETYPE; others round otherwise.
     """
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {metadata.version(library)} ".encode())
     digest.update(torch.backends.cpu.get_cpu_capability().encode())
+    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    digest.update(repr(sorted({str(library.get("architecture")) for library in blas})).encode())
     for name in sorted(sys.modules):
         source = getattr(sys.modules[name], "__file__", None)
         if name.startswith("spinlock.") and source:
