@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spinlock import artifacts, params, runtime
-from spinlock.categories import discovery, partition, quality
+from spinlock.categories import discovery, mapping, partition, quality
 from spinlock.cleaning import cleanset
 
 NAME = "discover-categories"
@@ -13,7 +13,7 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     """Read clean.h5, and a mapping if one is named; write categories.json and how good it is."""
     config = params.load("discover_categories", partition.Config)
     seed = params.load("seed", int)
-    given = artifacts.read_json(mappings / config.mapping_file) if config.mapping_file else None
+    given = mapping.read(mappings / config.mapping_file) if config.mapping_file else None
     source = cleanset.read(clean)
     train = source.aggregated.take(source.rows("train"))
     found = discovery.discover(train, source.columns, config, seed, given)
@@ -21,9 +21,10 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     table = discovery.summaries(train, source.columns)
     scores = quality.metrics(found, table)
     artifacts.write_metrics(metrics, scores)
-    for pool in quality.unsure(found, config.min_stability):
-        number, least = found.chosen[pool].number, f"min_stability {config.min_stability:g}"
-        runtime.note(f"{NAME}: {pool}: no number certainly has {least}; the most stable: {number}")
+    for pool, score in quality.unsure(found, config.min_stability).items():
+        known = f"stability {score.stability:.3f}, certainly at least {score.stability_low:.3f}"
+        least = f"min_stability is {config.min_stability:g}"
+        runtime.note(f"{NAME}: {pool}: {score.number} categories have {known}; {least}")
     low = scores["categories/stability_low"]
     said = "" if low is None else f", stability certainly at least {low:.3f}"
     count = f"{len(found.categories)} categories of {len(table)} columns{said}"

@@ -153,10 +153,8 @@ def stability(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> tuple
         adjusted_rand_score(labels, found[number]) if number in found else 0.0
         for found in resamples
     ]
-    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return float(np.mean(values)), float(np.mean(values)) - float(
-        t.ppf(CONFIDENCE, len(values) - 1)
-    ) * error
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return mean, mean - float(t.ppf(CONFIDENCE, len(values) - 1)) * error
 
 
 def jaccards(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> Float[np.ndarray, "g"]:

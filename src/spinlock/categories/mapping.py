@@ -1,12 +1,28 @@
 """Partitions that are given: by a JSON file, or by the names of the columns."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from spinlock import artifacts
 from spinlock.categories.partition import FAMILIES, Config
 from spinlock.refusals import Refusal
 
 KEYS = ("group_indices", "categories")
+NAME = re.compile(r"[^\s/]+")  # a token is named category/level
+SHOWN = 3  # names of a list that may be long
+
+
+def read(path: Path) -> object:
+    """Read a mapping file, for `parse`.
+
+    Raises:
+        Refusal: missing, or not JSON.
+    """
+    if not path.is_file():
+        raise Refusal(f"discover_categories.mapping_file: {path}: no such file")
+    return artifacts.read_json(path)
 
 
 def parse(
@@ -39,7 +55,8 @@ def parse(
         _require_one_pool(names, config, f"{place}: {category}")
         categories[category] = names
     if left := [name for name in known if name not in owner]:
-        raise Refusal(f"{place}: {len(left)} columns stand in no category: {', '.join(left)}")
+        shown = ", ".join(left[:SHOWN]) + " …" * (len(left) > SHOWN)
+        raise Refusal(f"{place}: {len(left)} columns stand in no category: {shown}")
     _require_limits(categories, columns, config, place)
     return categories
 
@@ -50,6 +67,11 @@ def _groups(tree: object, place: str) -> dict[str, list]:
         raise Refusal(f"{place}: expected one object under the key {' or '.join(KEYS)}")
     groups = tree[keys[0]]
     for category, entries in groups.items():
+        if not NAME.fullmatch(category):
+            raise Refusal(
+                f"{place}: expected names of categories without spaces and slashes, got "
+                f"{category!r}"
+            )
         if not isinstance(entries, list) or not entries:
             raise Refusal(f"{place}: {category}: expected a list of columns, found {entries!r}")
     return groups
@@ -91,8 +113,9 @@ def _require_limits(
         for category, names in categories.items():
             if names[0] in pool and len(names) < least:
                 raise Refusal(
-                    f"{place}: {category}: expected at least discover_categories."
-                    f"min_features_per_category = {least} columns, found {len(names)}"
+                    f"{place}: {category}: expected at least {least} columns, found {len(names)}; "
+                    "discover_categories.min_features_per_category is "
+                    f"{config.min_features_per_category}"
                 )
 
 

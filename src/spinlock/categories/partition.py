@@ -17,7 +17,7 @@ MAPPINGS = Path("mappings")  # where mapping files stand; dvc.yaml depends on th
 
 def _inside(name: str) -> str:
     """A mapping file's name, if it stays in the folder of mapping files and in the project."""
-    if ".." in Path(name).parts:
+    if ".." in Path(name).parts or not Path(name).name:
         raise ValueError(f"must stay in {MAPPINGS}/, got {name!r}")
     inside(str(MAPPINGS / name))
     return name
@@ -37,8 +37,12 @@ class Config:
     isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
-    num_trees: int = Field(ge=1)  # of resampled operators, averaged: see `clustering.bagged`
-    num_bootstraps: int = Field(ge=2)  # resamples that choose the number, and as many that judge it
+    num_trees: int = Field(
+        ge=1, le=100_000
+    )  # of resampled operators, averaged: see `clustering.bagged`
+    num_bootstraps: int = Field(
+        ge=2, le=100_000
+    )  # resamples that choose the number, and as many that judge it
     min_stability: float = Field(ge=0, le=1)  # least lower end of the mean adjusted Rand index
 
     def __post_init__(self) -> None:
@@ -49,10 +53,12 @@ class Config:
             )
         if len(set(self.isolated_families)) < len(self.isolated_families):
             raise ValueError(f"isolated_families: each one once, got {self.isolated_families}")
-        if self.max_clusters <= len(self.isolated_families):
+        others = len(self.isolated_families) < len(FAMILIES)
+        least = len(self.isolated_families) + others
+        if self.max_clusters < least:
             raise ValueError(
-                f"max_clusters: at least {len(self.isolated_families) + 1}, one for each isolated "
-                f"family and one for the others, got {self.max_clusters}"
+                f"max_clusters: at least {least}, one for each isolated family and one for the "
+                f"others, got {self.max_clusters}"
             )
 
     def pools(self, columns: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

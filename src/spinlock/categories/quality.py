@@ -115,14 +115,13 @@ def metrics(partition: Partition, table: Table) -> dict[str, float | int | None]
     return found
 
 
-def unsure(partition: Partition, min_stability: float) -> list[str]:
-    """Pools for which no number of categories is certainly stable by the resamples that choose."""
-    return [
-        pool
-        for pool, scores in partition.considered.items()
-        if (lows := [s.stability_low for s in scores if s.stability_low is not None])
-        and max(lows) < min_stability
-    ]
+def unsure(partition: Partition, min_stability: float) -> dict[str, Score]:
+    """Pools whose categories are not certainly stable by the resamples that judge, with scores."""
+    return {
+        pool: score
+        for pool, score in partition.chosen.items()
+        if score.stability_low is not None and score.stability_low < min_stability
+    }
 
 
 def _pool(category: str, partition: Partition, names: Sequence[str]) -> str:

@@ -67,8 +67,8 @@ def metrics(cleaner: Cleaner, metadata: Metadata, train: FeatureSet) -> dict[str
     """Counts by family and reason; cells are those of the kept columns of training operators.
 
     `columns_saturated` are kept columns with more than `SATURATED` of these cells beyond the limit
-    of clipping, which then all have one of two values: skewed ones, whose median deviation knows
-    their narrow side alone.
+    of clipping, which then all have one of two values: mostly skewed ones, whose median deviation
+    knows their narrow side alone.
 
     Args:
         cleaner: the fitted one.

@@ -9,11 +9,11 @@ from spinlock import randomness
 from spinlock.params import STRICT
 from spinlock.refusals import Refusal
 
-Size = Annotated[int, Field(ge=1)]
-SizeOrNone = Annotated[int, Field(ge=0)]
-Weight = Annotated[float, Field(ge=0)]
+Size = Annotated[int, Field(ge=1, le=2**20)]
+SizeOrNone = Annotated[int, Field(ge=0, le=2**20)]
+Weight = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Penalty = Annotated[float, Field(gt=0, le=1e12)]  # far more than any set has; float32 has it
+Penalty = Annotated[float, Field(ge=1e-6, le=1e12)]  # from nothing to more than any set has
 
 OF_CODES = ("vq", "codebook", "symbols")  # the losses that only learned codes have
 
@@ -81,9 +81,7 @@ class Config:
     search_width: Size  # partial sums kept while codes are chosen; 1 = level after level
     ema_decay: Annotated[float, Field(gt=0, lt=1)]  # weight of the past in the moving average
     commitment: Weight  # β, van den Oord et al. 2017, eq. 3
-    reset_below: Annotated[
-        float, Field(ge=0, le=1e12)
-    ]  # replace a code used by fewer rows a step than this; 0 = never
+    reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
     losses: LossConfig
     families: FamilyConfig
     readout: ReadoutConfig

@@ -120,7 +120,9 @@ class Tokenizer(nn.Module):
     def encode(self, features: FeatureSet) -> Int[Tensor, "n S"]:
         """Tokens of raw features of either view, row by row."""
         count = len(features)
-        if 0 < count < MANY:
+        if not count:
+            return torch.zeros(0, len(self.token_names), dtype=torch.int64)
+        if count < MANY:
             features = features.take(torch.arange(MANY) % count)
         with torch.no_grad():
             latents = self.latents(self.cleaner.apply(features, smooth=False))

@@ -168,9 +168,6 @@ class _Run:
     def _scores(self, quantized: bool, used: list[Tensor]) -> Record:
         self.model.eval()
         record = validation_scores(self.model, self.validation, quantized=quantized)
-        if not all(map(math.isfinite, record.values())):
-            values = ", ".join(f"{name} {value:g}" for name, value in record.items())
-            raise Refusal(f"train_vqvae: epoch {len(self.history) + 1}: not finite: {values}")
         if used:
             codes = scores.counts(torch.cat(used), self.model.sizes)
             record["utilization"] = scores.utilization(codes)
@@ -212,6 +209,9 @@ def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) 
 
     The last three are about the first `objective.PAIRED` operators; without quantization
     there are no tokens, hence no topo_tokens.
+
+    Raises:
+        Refusal: one of them is not finite.
     """
     inputs, layout = examples.inputs, model.layout
     pairs = torch.combinations(torch.arange(min(examples.num_operators, objective.PAIRED))).T
@@ -231,6 +231,9 @@ def validation_scores(model: Tokenizer, examples: Examples, *, quantized: bool) 
     if made.codes:
         symbols = scores.hamming(model.quantizer.flat(made.codes.tokens[few]))
         record["topo_tokens"] = scores.topographic_similarity(before, symbols)
+    if not all(map(math.isfinite, record.values())):
+        values = ", ".join(f"{name} {value:g}" for name, value in record.items())
+        raise Refusal(f"train_vqvae: scores of validation are not finite: {values}")
     return record
 
 
