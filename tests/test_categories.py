@@ -11,7 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from scipy.stats import spearmanr
+from scipy.cluster.hierarchy import cophenet, linkage
+from scipy.spatial.distance import squareform
+from scipy.stats import rankdata, spearmanr
+from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import synthetic_features as synthetic
@@ -160,6 +163,14 @@ def test_columns_outside_all_large_clusters_join_the_nearest():
     assert clustering.partitions(distance, 3, 5)[2].tolist() == [0, 0, 0, 1, 1, 1, 0]
 
 
+def test_the_nearest_is_so_on_average_though_it_be_larger():
+    member = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 2])
+    between = np.array([[0.1, 0.6, 0.95], [0.6, 0.1, 0.85], [0.95, 0.85, 0.0]])
+    distance = between[member[:, None], member]
+    np.fill_diagonal(distance, 0.0)
+    assert clustering.partitions(distance, 3, 5)[2].tolist() == [0] * 3 + [1] * 7
+
+
 def test_stability_is_that_of_other_operators_not_of_other_trees():
     """Trees of one sample agree, though its clusters are chance and another sample has others."""
     config = replace(CONFIG, num_trees=100, num_bootstraps=10)
@@ -208,6 +219,27 @@ def test_the_number_is_chosen_by_some_resamples_and_judged_by_others(monkeypatch
     assert clustering.stability(found.labels, again) == judged
 
 
+def test_each_resample_draws_as_many_operators_with_replacement(monkeypatch):
+    table, seen, bagged = blocks([4, 4], 0), [], clustering.bagged
+    monkeypatch.setattr(clustering, "bagged", lambda t, *rest: seen.append(t) or bagged(t, *rest))
+    clustering.resampled(table, 2, replace(CONFIG, num_bootstraps=4), SEED, "choice")
+    rows = [np.searchsorted(np.sort(table[:, 0]), drawn[:, 0]) for drawn in seen]
+    assert all(len(drawn) == len(table) for drawn in rows)
+    assert len({tuple(drawn) for drawn in rows}) == 4
+    assert all(0.55 < len(np.unique(drawn)) / len(table) < 0.72 for drawn in rows)  # 1 - 1/e
+
+
+def test_a_bagged_distance_is_the_mean_height_of_trees_of_rank_correlations():
+    table = np.exp(blocks([4, 3, 5], 2, noise=0.8))
+    ranks, rng, heights = rankdata(table, axis=0), np.random.default_rng(4), []
+    for _ in range(3):
+        drawn = ranks[rng.integers(len(ranks), size=len(ranks))]
+        apart = 1 - np.corrcoef(drawn.T) ** 2
+        heights.append(cophenet(linkage(squareform(apart, checks=False), "average")))
+    found = clustering.bagged(table, 3, np.random.default_rng(4))
+    np.testing.assert_allclose(squareform(found), np.mean(heights, 0), atol=1e-5)
+
+
 def test_a_stability_is_the_mean_index_and_its_lower_end_that_of_students_t():
     labels = np.array([0, 0, 0, 1, 1, 1])
     others = [np.array(other) for other in ([1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1])]
@@ -224,6 +256,8 @@ def test_a_cluster_holds_by_its_jaccard_index_with_the_most_like_of_each_resampl
     same, other = np.array([1, 1, 1, 1, 0, 0]), np.array([0, 0, 0, 1, 1, 1])
     found = clustering.jaccards(labels, [{2: same}, {2: other}, {1: same}])
     np.testing.assert_allclose(found, [(1 + 3 / 4 + 0) / 3, (1 + 2 / 3 + 0) / 3])
+    labels, other = np.array([0, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 0, 0, 0, 1, 2])
+    np.testing.assert_allclose(clustering.jaccards(labels, [{3: other}]), [4 / 6, 2 / 6, 1 / 2])
 
 
 def test_the_silhouette_is_of_the_columns_distances():
@@ -256,6 +290,8 @@ def test_the_number_is_that_of_the_best_silhouette_among_the_certainly_stable():
         score(4, 0.8, 0.7, 0.45),  # the mean is higher than that of three, and less certain
     ]
     assert clustering.choose(scores, 0.4) == 4
+    assert clustering.choose(scores, 0.55) == 3
+    assert clustering.choose([*scores[:3], score(5, 0.4, 0.9, 0.9)], 0.5) == 3
     assert clustering.choose(scores, 0.5) == 3
     assert clustering.choose(scores, 0.7) == 2
     assert clustering.choose(scores, 0.85) == 2
@@ -267,11 +303,20 @@ def test_the_most_stable_is_taken_if_none_certainly_is():
     assert clustering.choose(scores, 0.5) == 3
 
 
-def test_pools_without_a_stable_number_are_told():
-    considered = {"initial": (score(1, None, None, None),), "others": (score(2, 0.1, 0.9, 0.8),)}
-    found = replace(FOUND, considered=considered)
-    assert quality.unsure(found, 0.8) == []
-    assert quality.unsure(found, 0.81) == ["others"]
+def test_pools_that_are_not_certainly_stable_are_told(root, tmp_path, capsys, monkeypatch):
+    chosen = {"initial": score(1, None, None, None), "others": score(2, 0.1, 0.9, 0.8)}
+    found = replace(FOUND, chosen=chosen)
+    assert quality.unsure(found, 0.8) == {}
+    assert quality.unsure(found, 0.81) == {"others": chosen["others"]}
+    clean = cleanset.clean(FEATURES, CLEANER)
+    run_stage(root, tmp_path / "run", clean, CONFIG)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(quality, "unsure", lambda *_: {"others": chosen["others"]})
+    run_stage(root, tmp_path / "run", clean, CONFIG)
+    assert capsys.readouterr().err == (
+        "discover-categories: others: 2 categories have stability 0.900, certainly at least 0.800; "
+        "min_stability is 0.5\n"
+    )
 
 
 def test_redundancy_is_one_for_copies_and_small_for_independent_factors():
@@ -279,6 +324,32 @@ def test_redundancy_is_one_for_copies_and_small_for_independent_factors():
     assert quality.redundancy({"x": "abc", "y": "def"}, copies) == pytest.approx(1)
     assert quality.redundancy(FOUND.categories, TABLE) < 0.15
     assert quality.redundancy({"x": "abc"}, copies) is None
+
+
+def test_redundancy_is_the_rank_correlation_of_first_components():
+    rng = np.random.default_rng(0)
+    one, two = rng.standard_normal((2, 300))
+    table = {"a": 5 + 3 * one, "b": 9 + two, "c": one + two, "d": 0.1 * rng.standard_normal(300)}
+    values = np.stack([table["a"], table["b"]], 1)
+    first = PCA(1).fit_transform(values)[:, 0]
+    expected = abs(spearmanr(first, PCA(1).fit_transform(
+        np.stack([table["c"], table["d"]], 1))[:, 0]).statistic)  # fmt: skip
+    assert quality.redundancy({"x": "ab", "y": "cd"}, table) == pytest.approx(expected)
+
+
+def test_what_is_published_is_what_was_judged_each_category_with_its_own():
+    names = {"x": ("a", "b"), "y": ("c", "d")}
+    judged, choosing = score(2, 0.3, 0.7, 0.6), score(2, 0.3, 0.9, 0.8)
+    clusters = clustering.Clusters(
+        labels=np.array([0, 0, 1, 1]), considered=(choosing,), judged=judged, held=(0.25, 0.75),
+        tree=(),
+    )  # fmt: skip
+    pool = {"others": ("a", "b", "c", "d")}
+    table = dict(zip("abcd", np.random.default_rng(0).standard_normal((4, 50)), strict=True))
+    found = quality.described(names, table, pool, {"others": clusters})
+    assert found.chosen == {"others": judged}
+    assert found.considered == {"others": (choosing,)}
+    assert found.held == {"x": 0.25, "y": 0.75}
 
 
 def test_the_stability_of_all_weighs_pools_by_their_columns():
@@ -380,6 +451,29 @@ def test_names_say_what_marks_a_category():
     assert second == "temporal_spatial_mean"
 
 
+def test_further_words_follow_where_two_names_are_the_same_and_only_there():
+    rest = [f"a.c.w{i}.{how}" for i in range(5) for how in ("std", "cv")]
+    groups = [["a.b.x.std"], ["a.b.x.cv"], ["a.c.w.std", *rest]]
+    found = naming.names(groups, ["a.b.x.std", "a.b.x.cv", "a.c.w.std"])
+    assert found[:2] == ["a_b_x_std", "a_b_x_cv"]
+    assert found[2].count("_") == 2
+
+
+def test_a_category_is_named_by_the_column_that_says_most_of_it(monkeypatch):
+    asked = []
+    named = naming.names
+
+    def known(groups, telling):
+        asked.append((groups, telling))
+        return named(groups, telling)
+
+    monkeypatch.setattr(naming, "names", known)
+    discover(TRAIN, COLUMNS, CONFIG, SEED)
+    ((groups, telling),) = asked
+    assert telling == [quality.telling(names, TABLE)[0] for names in groups]
+    assert telling != [names[0] for names in groups]
+
+
 def test_a_name_is_of_the_most_telling_column_whatever_most_columns_are():
     many = ["summary.drift.high_l1.mean", "summary.drift.high_l2.mean", "temporal.spatial.range"]
     rest = ["summary.drift.low_l1.mean", "summary.drift.low_l2.mean"]
@@ -408,7 +502,13 @@ def test_a_mapping_by_names_or_indices_is_taken_as_it_is():
         (lambda g: g["a"].remove(KNOWN[-1]), f"1 columns stand in no category: {KNOWN[-1]}"),
         (lambda g: g["b"].append(g["a"].pop()), "b: initial is isolated"),
         (lambda g: g.update(c=[]), "c: expected a list of columns"),
-        (lambda g: g.update(c=[g["a"].pop(), g["a"].pop()]), "c: expected at least .* = 3 columns"),
+        (lambda g: g.update({"a/b": [g["a"].pop()]}), "without spaces and slashes, got 'a/b'"),
+        (lambda g: g.update({"": [g["a"].pop()]}), "without spaces and slashes, got ''"),
+        (lambda g: g.update(a=KNOWN[18:]), f"4 columns .* {', '.join(KNOWN[14:17])} …$"),
+        (
+            lambda g: g.update(c=[g["a"].pop(), g["a"].pop()]),
+            "c: expected at least 3 columns, found 2",
+        ),
         (
             lambda g: g.update({str(i): [g["a"].pop() for _ in "abc"] for i in range(3)}),
             "expected at most discover_categories.max_clusters = 4 categories, found 5",
@@ -420,6 +520,20 @@ def test_a_mapping_that_does_not_fit_the_columns_is_refused_by_name(change, mess
     change(groups)
     with pytest.raises(Refusal, match=message):
         mapping.parse({"group_indices": groups}, COLUMNS, replace(MAPPED, max_clusters=4), "here")
+
+
+def test_a_mapping_may_have_all_that_the_limits_allow():
+    """As many categories, as few columns, and fewer where the pool has no more."""
+    groups = {"b": KNOWN[:14], "a": KNOWN[14:34], "c": KNOWN[34:]}
+    config = replace(MAPPED, max_clusters=3, min_features_per_category=20)
+    assert mapping.parse({"group_indices": groups}, COLUMNS, config, "here").keys() == set("abc")
+
+
+def test_a_mapping_file_that_is_not_there_is_named_with_its_key(tmp_path):
+    key = "discover_categories.mapping_file"
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(Refusal, match=f"{key}: {path}: no such file"):
+            mapping.read(path)
 
 
 @pytest.mark.parametrize("tree", [None, [], {}, {"group_indices": []}, {"other": {}}])
@@ -438,11 +552,15 @@ def test_a_mapping_of_another_form_is_refused(tree):
         {"max_clusters": 1},
         {"min_stability": 1.5},
         {"num_bootstraps": 1},
+        {"mapping_file": ".", "method": "mapping"},
+        {"isolated_families": list(FAMILIES), "max_clusters": 2},
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(change):
     tree = TypeAdapter(Config).dump_python(CONFIG, mode="json")
-    TypeAdapter(Config).validate_json(json.dumps(tree))
+    whole = {"isolated_families": list(FAMILIES), "max_clusters": 3}
+    for allowed in (tree, tree | whole):
+        TypeAdapter(Config).validate_json(json.dumps(allowed))
     with pytest.raises(ValidationError):
         TypeAdapter(Config).validate_json(json.dumps(tree | change))
 

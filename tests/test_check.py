@@ -70,8 +70,10 @@ def _several(*changes):
             _set("train_vqvae", "field_channels", value=[4] * 6),
             "train_vqvae.field_channels: at most 5 layers, .* grid of 32, got 6",
         ),
-        (_set("train_vqvae", "readout", "own", value=1e39), "readout.own: .* 1000000000000"),
-        (_set("train_vqvae", "reset_below", value=1e39), "reset_below: .* 1000000000000"),
+        (_set("train_vqvae", "readout", "own", value=1e39), "readout.own: .*1000000000000(\\.0)?,"),
+        (_set("train_vqvae", "readout", "others", value=1e-9), "readout.others: .*0.000001,"),
+        (_set("train_vqvae", "reset_below", value=1e39), "reset_below: .*1000000000000(\\.0)?,"),
+        (_set("train_vqvae", "field_dim", value=2**21), "field_dim: .*1048576,"),
         (
             _set("sample", "ic_mix", 2, "variants", value=["sinusoid"]),
             "sample.ic_mix: unknown initial condition 'sinusoid', did you mean",
@@ -101,6 +103,9 @@ def test_what_is_wrong_is_one_line(root, tmp_path, change, said):
         [_set("train_noa", "context_steps", value=4), _set("train_noa", "extra_steps", value=64)],
         [_set("extract", "further_draws", value=0), _set("clean", "min_reliability", value=None)],
         [_set("extract", "further_draws", value=1)],
+        [_set("train_vqvae", "single_view_weight", value=0.0),
+         _set("train_vqvae", "batch_size", value=1)],
+        [_set("train_vqvae", "field_channels", value=[4] * 5)],
     ],
 )  # fmt: skip
 def test_what_the_stage_does_not_refuse_is_right(root, tmp_path, changes):

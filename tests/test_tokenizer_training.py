@@ -264,7 +264,8 @@ def test_as_many_layers_of_the_field_cnn_as_halve_the_grid_are_allowed(made):
 
 
 def test_settings_that_do_not_fit_a_set_are_refused_before_any_work(made):
-    report.check(cases.CONFIG, made[1])
+    deepest = int(np.log2(made[1].aggregated.fields.shape[-1]))
+    report.check(replace(cases.CONFIG, field_channels=(2,) * deepest), made[1])
     views = 1 + made[1].realizations
     with pytest.raises(Refusal, match=f"batch_size: must be at least {views}, .* got {views - 1}"):
         report.check(replace(cases.CONFIG, batch_size=views - 1), made[1])
@@ -272,12 +273,14 @@ def test_settings_that_do_not_fit_a_set_are_refused_before_any_work(made):
     report.check(aggregated, made[1])
 
 
-def test_a_score_that_is_not_finite_ends_in_a_line(made, monkeypatch):
-    scores = training.validation_scores
-    broken = {"topo_pre": float("nan")}
-    monkeypatch.setattr(training, "validation_scores", lambda *a, **k: scores(*a, **k) | broken)
-    with pytest.raises(Refusal, match="train_vqvae: epoch 1: not finite: .*topo_pre nan"):
-        run(made, stop=1)
+@pytest.mark.parametrize(
+    ("computed", "named"),
+    [("reconstruction", "reconstruction nan"), ("topographic_similarity", "topo_tokens nan")],
+)
+def test_a_score_that_is_not_finite_ends_in_a_line(made, monkeypatch, computed, named):
+    monkeypatch.setattr(training.scores, computed, lambda *_: float("nan"))
+    with pytest.raises(Refusal, match=f"train_vqvae: scores of validation .* finite: .*{named}"):
+        run(made, warmup_epochs=0, stop=1)
 
 
 def test_a_killed_and_resumed_run_ends_with_the_same_bytes(made, tmp_path, monkeypatch, capsys):
