@@ -142,6 +142,13 @@ def test_features_have_the_tokens_of_the_stage_and_who_diverged_has_none(tokeniz
     assert tokens.shape[1] == len(tokenizer.token_names)
 
 
+@pytest.mark.parametrize("given", ["data/features.h5", torch.zeros(3, 5)])
+def test_what_is_no_set_of_features_is_refused(tokenizer, given):
+    named = f"features: expected what spinlock.cleaning.raw.read .* got {type(given).__name__}"
+    with pytest.raises(Refusal, match=named):
+        tokenizer.encode(given)
+
+
 @pytest.mark.usefixtures("two_threads")
 def test_a_rollout_encoded_directly_has_the_tokens_of_the_stage(tokenizer):
     stored = torch.from_numpy(report.read("data/tokens.h5").tokens).long()

@@ -133,10 +133,15 @@ class Tokenizer:
 
         Raises:
             Refusal: other columns, steps or channels than the tokenizer was made for; names them.
-                An initial condition that is not finite.
+                An initial condition that is not finite. No features.
         """
         if isinstance(given, FeatureSet):
             return self._encode(given)
+        if not isinstance(given, Features):
+            raise Refusal(
+                "features: expected what spinlock.cleaning.raw.read returns, or one of its views, "
+                f"got {type(given).__name__}"
+            )
         self.model.cleaner.check(given.names, "features")
         found = self._encode(given.aggregated)
         valid = torch.from_numpy(given.metadata.valid)
@@ -151,7 +156,8 @@ class Tokenizer:
             u: all realizations; with one alone they are the tokens of the single view.
             u0: the state before.
             step: the map u_(T-1) → u_T of these realizations with the noise of step T, see
-                `last_step`; without it operator sensitivity is missing, and imputed.
+                `last_step`; None: operator sensitivity is missing, and imputed, and tokens that
+                tell of it are others.
 
         Raises:
             Refusal: another shape, T or C than the tokenizer was made for, a value that is not
@@ -167,7 +173,7 @@ class Tokenizer:
         """Features that tokens stand for, in the unit of each column, by its name.
 
         A column is one number an operator; a TEMPORAL one the means over equal windows of time.
-        What the cleaner dropped as a repetition of other columns is not among them.
+        What the cleaner dropped, as unreliable or as a repetition, is not among them.
 
         Raises:
             Refusal: other than integers, another number of tokens, or a token outside its codebook.

@@ -18,7 +18,8 @@ HOW = (
     "Every category groups columns that vary together; its tokens say what an operator does there. "
     "Percentages beside features: share of the category's variance that they explain, with those "
     "before. Bars: share of that variance on test operators that the first level explains (dark), "
-    "and all levels (light). At the right the two common codes that are lowest and highest in the "
+    "and all levels (light), if a code stands for the mean that it adds; the decoder tells more. "
+    "At the right the two common codes that are lowest and highest in the "
     "first feature, each with the training operator nearest to its mean. Every code has a row in "
     "the picture of its category; vocabulary.html names all tokens, the finer ones too."
 )
