@@ -133,7 +133,7 @@ class Tokenizer:
 
         Raises:
             Refusal: other columns, steps or channels than the tokenizer was made for; names them.
-                An initial condition that is not finite. No features.
+                An initial condition that is not finite. What is no set of features.
         """
         if isinstance(given, FeatureSet):
             return self._encode(given)
@@ -196,8 +196,6 @@ class Tokenizer:
         if not finite.all():
             row = int((~finite).nonzero()[0])
             raise Refusal(f"features: fields: expected finite values, got others in row {row}")
-        if not len(given):
-            return torch.empty(0, len(self.token_names), dtype=torch.int64)
         with one_thread():
             return self.model.encode(given)
 

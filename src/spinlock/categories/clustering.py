@@ -43,6 +43,12 @@ def _apart(similar: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D D"]:
     return 1.0 - similar**2
 
 
+def first_component(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+    """Scores of the operators on the first principal component of some columns."""
+    left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    return left[:, 0] * singular[0]
+
+
 def bagged(
     table: Float[np.ndarray, "n D"], num_trees: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "D D"]:

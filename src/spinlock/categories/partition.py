@@ -37,12 +37,8 @@ class Config:
     isolated_families: tuple[Literal["initial", "summary", "temporal"], ...]  # grouped apart
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
-    num_trees: int = Field(
-        ge=1, le=100_000
-    )  # of resampled operators, averaged: see `clustering.bagged`
-    num_bootstraps: int = Field(
-        ge=2, le=100_000
-    )  # resamples that choose the number, and as many that judge it
+    num_trees: int = Field(ge=1, le=100_000)  # of resampled operators, see `clustering.bagged`
+    num_bootstraps: int = Field(ge=2, le=100_000)  # resamples that choose; as many that judge
     min_stability: float = Field(ge=0, le=1)  # least lower end of the mean adjusted Rand index
 
     def __post_init__(self) -> None:

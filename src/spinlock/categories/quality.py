@@ -72,7 +72,10 @@ def redundancy(categories: Mapping[str, Sequence[str]], table: Table) -> float |
     """
     if len(categories) < 2:
         return None
-    components = [_first_component(names, table) for names in categories.values()]
+    components = [
+        clustering.first_component(np.stack([table[name] for name in names], 1))
+        for names in categories.values()
+    ]
     overlap = clustering.associations(np.stack(components, 1))
     return float(overlap[~np.eye(len(overlap), dtype=bool)].mean())
 
@@ -126,10 +129,3 @@ def unsure(partition: Partition, min_stability: float) -> dict[str, Score]:
 
 def _pool(category: str, partition: Partition, names: Sequence[str]) -> str:
     return names[0].partition(".")[0] if category in partition.isolated else "others"
-
-
-def _first_component(names: Sequence[str], table: Table) -> Float[np.ndarray, "n"]:
-    """Scores of the operators on the first principal component of some columns."""
-    values = np.stack([table[name] for name in names], 1)
-    left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    return left[:, 0] * singular[0]

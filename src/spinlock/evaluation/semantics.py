@@ -42,7 +42,7 @@ def semantics(target: Target, num_categories: int) -> Semantics:
     values = target.values @ (cells / cells.sum(0))
     category_of = np.zeros(num_columns, dtype=np.int64)
     category_of[target.column] = target.category
-    mains = [_first_component(values[:, category_of == g]) for g in range(num_categories)]
+    mains = [clustering.first_component(values[:, category_of == g]) for g in range(num_categories)]
     together = clustering.associations(np.column_stack([values, *mains]))
     similar = together[:num_columns, :num_columns]
     member = np.eye(num_categories)[category_of]
@@ -99,12 +99,6 @@ def _davies_bouldin(found: Semantics) -> float:
     np.divide(spread[:, None] + spread, apart, out=ratio, where=apart > 0)
     np.fill_diagonal(ratio, -np.inf)
     return float(ratio.max(1).mean())
-
-
-def _first_component(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-    """Scores of the operators on the first principal component of some columns."""
-    left, singular, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    return left[:, 0] * singular[0]
 
 
 def tree(

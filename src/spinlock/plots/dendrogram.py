@@ -65,7 +65,7 @@ def _tree(axes: Axes, shown: TreePicture) -> list[int]:
 
 
 def _strip(axes: Axes, shown: TreePicture, order: list[int]) -> None:
-    """The category of each column: a color, which neighbors in the tree do not share."""
+    """The category of each column: a color, which categories that begin side by side differ in."""
     of_category = _colors(shown.category_of[order])
     colors = [of_category[index] for index in shown.category_of[order]]
     axes.barh(np.arange(len(order)), np.ones(len(order)), 1.0, color=colors)
