@@ -18,7 +18,7 @@ import stability
 from spinlock import artifacts, params, runtime
 from spinlock.cleaning import cleanset
 from spinlock.cleaning.cleanset import CleanSet
-from spinlock.evaluation import criteria, reconstruction, tokenizer, vocabulary
+from spinlock.evaluation import bound, codes, criteria, reconstruction, tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.intervals import Bootstrap
@@ -61,18 +61,22 @@ def _rows(
     how = Bootstrap(seed, judge.num_bootstraps, judge.min_operators)
     pairs = replace(how, num_resamples=judge.num_pair_bootstraps)
     spread = tokenizer.topographies(found, test, pairs)
-    target = found.target.take(test)
-    for code in CODES:
-        lost = reconstruction.reconstruction(
-            reconstruction.errors(found.values[code][test], target), how
-        )
+    target, bits = found.target.take(test), codes.bits(found.sizes)
+    lost = {
+        code: reconstruction.estimate(reconstruction.errors(found.values[code][test], target), how)
+        for code in CODES
+    }
+    for name, coordinates in found.bounds.items():
+        lost[name] = bound.gaussian(coordinates.take(test), bits, how)
+    for code, estimate in lost.items():
+        interval = estimate.interval()
         suffix = "" if code == "tokenizer" else f"_{code}"
         yield {
             "operators": size,
             "code": code,
-            "reconstruction": lost.value,
-            "low": lost.low,
-            "high": lost.high,
+            "reconstruction": interval.value,
+            "low": interval.low,
+            "high": interval.high,
             **{
                 f"{name}{what}{end}": spread.get(f"{name}{what}{suffix}{end}")
                 for name in tokenizer.ON_TOKENS

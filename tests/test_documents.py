@@ -75,3 +75,13 @@ def test_what_a_checkpoint_does_not_hold_back_is_passed_on(tmp_path):
 
     with pytest.raises(Refusal, match="^mine$"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "b": 2, "a": 1}', '[{"x": {"a": 1, "a": 2}}]'])
+def test_an_object_with_a_key_twice_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(Refusal, match=f"{path}: the key 'a' stands twice in one object"):
+        artifacts.read_json(path)
+    path.write_text('{"a": {"a": 1}, "b": {"a": 2}}')
+    assert artifacts.read_json(path) == {"a": {"a": 1}, "b": {"a": 2}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tokenizer_cases
-from spinlock.evaluation import breakdown, codes, distortion, tokenizer, vocabulary
+from spinlock.evaluation import breakdown, codes, criteria, distortion, tokenizer, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
 
@@ -105,7 +105,7 @@ def test_more_bits_lose_less_and_the_tokenizer_stands_at_its_own(described, rows
     assert len(own) == 1
     assert own[0]["reconstruction"] == whole["reconstruction"]
     assert own[0]["bits"] == whole["bits"]
-    for name in (*distortion.CLASSICAL, distortion.WATER):
+    for name in (*distortion.CODES, distortion.WATER, *criteria.BOUNDS):
         curve = [row for row in table if row["code"] == name]
         assert [row["bits"] for row in curve] == sorted(row["bits"] for row in curve)
         assert len(curve) == 4

@@ -38,6 +38,7 @@ def described(sources):
         untrained=Spaces(latents=nothing, quantized=nothing, tokens=tokens),
         values={},
         tokens={},
+        bounds={},
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import rankdata
 
 import tokenizer_cases
-from spinlock.evaluation import criteria, tokenizer, topography, vocabulary
+from spinlock.evaluation import bound, codes, criteria, tokenizer, topography, vocabulary
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.tokenizer import scores
@@ -178,8 +178,25 @@ def test_paired_differences_are_differences_of_the_scores(found):
             name = f"{metric}_minus_{rival}"
             assert found[name] == pytest.approx(found[metric] - found[f"{metric}_{rival}"])
             assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
-    best = min(found[f"reconstruction_{rival}"] for rival in criteria.EQUAL_BITS)
-    assert found["reconstruction_over_best"] == pytest.approx(found["reconstruction"] / best)
+    for name, rivals in (("classical", criteria.CLASSICAL), ("best", criteria.EQUAL_BITS)):
+        best = min(found[f"reconstruction_{rival}"] for rival in rivals)
+        ratio = f"reconstruction_over_{name}"
+        assert found[ratio] == pytest.approx(found["reconstruction"] / best)
+        assert found[f"{ratio}_low"] < found[ratio] < found[f"{ratio}_high"]
+    assert found["reconstruction_over_best"] > found["reconstruction_over_classical"]
+
+
+def test_bounds_are_of_the_tokenizers_bits_and_of_these_operators(described, found, rows):
+    bits = codes.bits(described.sizes)
+    for name, part in (("", np.zeros_like), ("_by_category", np.asarray)):
+        target = described.target
+        own = bound.coordinates(described.fitted, target.take(rows), part(target.category))
+        least = bound.gaussian(own, bits, HOW).interval()
+        metric = f"reconstruction_gaussian_bound{name}"
+        assert found[metric] == pytest.approx(least.value)
+        assert found[f"{metric}_low"] == pytest.approx(least.low)
+    whole, parted = (found[f"reconstruction_{name}"] for name in criteria.BOUNDS)
+    assert whole < parted < found["reconstruction_pca_kmeans"]
 
 
 def test_every_metric_of_the_criteria_is_computed(found):

@@ -215,6 +215,20 @@ def test_no_operators_have_no_tokens(tokenizer):
     assert tokenizer.encode(none).shape == (0, len(tokenizer.token_names))
 
 
+def test_a_row_of_nothing_but_u0_has_none_in_any_view(tokenizer):
+    given = raw.read("data/features.h5")
+    gone = torch.from_numpy(~given.metadata.valid)
+    for view in (given.aggregated, given.single(0), given.aggregated.take([0, 1])):
+        tokens = tokenizer.encode(view)
+        assert torch.equal((tokens == -1).all(1), gone[: len(view)])
+        assert (tokens[~gone[: len(view)]] >= 0).all()
+    some = given.aggregated.take([0, 1, 2])
+    summary, temporal = some.summary.clone(), some.temporal.clone()
+    summary[1], temporal[1:] = torch.nan, torch.nan
+    tokens = tokenizer.encode(replace(some, summary=summary, temporal=temporal))
+    assert (tokens == -1).all(1).tolist() == [False, True, False]
+
+
 def test_an_initial_condition_that_is_not_finite_is_refused_by_row(tokenizer):
     given = raw.read("data/features.h5").aggregated
     fields = given.fields.clone()
@@ -303,9 +317,17 @@ def test_what_is_no_table_of_integers_is_refused(tokenizer, change):
         tokenizer.decode(change(tokens))
 
 
-def test_tokens_outside_their_codebooks_are_refused(tokenizer):
-    with pytest.raises(Refusal, match="tokens: expected"):
-        tokenizer.decode(torch.full((1, len(tokenizer.token_names)), -1))
+@pytest.mark.parametrize("off", [-1, 0])
+def test_a_token_outside_its_codebook_is_refused_by_row_and_name(tokenizer, off):
+    tokens = tokenizer.encode(raw.read("data/features.h5"))[:3]
+    limit = [size for sizes in tokenizer.model.sizes for size in sizes][5]
+    tokens[2, 5] = off or limit
+    name = tokenizer.token_names[5]
+    said = f"tokens: row 2: {name}: expected 0 to {limit - 1}, got {off or limit}$"
+    with pytest.raises(Refusal, match=said):
+        tokenizer.decode(tokens)
+    with pytest.raises(Refusal, match=r"tokens: expected \[n, .*\], got \[3, 4\]"):
+        tokenizer.decode(tokens[:, :4])
 
 
 def test_what_it_says_of_itself(tokenizer):

@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from spinlock import runtime
 from spinlock.refusals import Refusal
-from spinlock.refusals import Refusal
 
 def main(path: Path) -> str:
     if path.name == "refuse":
         raise Refusal("params.yaml: seed: missing")
+    if path.name in ("stage.size: 0", "stage: none", "stages: one"):
+        raise Refusal(path.name)
     if path.name == "interrupt":
         raise KeyboardInterrupt
     return f"made {path.name}"
@@ -34,6 +35,9 @@ runtime.run(main)
     [
         ("x.h5", 0, "made x.h5\n", ""),
         ("refuse", 2, "", "stage: params.yaml: seed: missing\n"),
+        ("stage.size: 0", 2, "", "stage.size: 0\n"),
+        ("stage: none", 2, "", "stage: none\n"),
+        ("stages: one", 2, "", "stage: stages: one\n"),
         ("interrupt", 130, "", ""),
     ],
 )

@@ -245,7 +245,7 @@ def test_other_columns_steps_or_channels_are_refused(made, model, change, messag
 
 @pytest.mark.parametrize("tokens", [torch.zeros(2, 9, dtype=torch.int64), torch.full((2, 10), 7)])
 def test_tokens_that_do_not_exist_are_refused(model, tokens):
-    with pytest.raises(Refusal, match="tokens: expected"):
+    with pytest.raises(Refusal, match="tokens: .*expected"):
         model.decode(tokens)
 
 

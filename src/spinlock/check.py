@@ -96,9 +96,8 @@ def _check_across(parsed: Mapping[str, Any], place: Path | str) -> None:
             f"got {parsed['clean'].min_reliability}"
         )
     learn = parsed["train_vqvae"]
-    views = 1 + generate.realizations * bool(learn.single_view_weight)
     try:
-        learn.check_data(views, sample.grid_size)
+        learn.check_data(learn.views(generate.realizations), sample.grid_size)
     except Refusal as refusal:
         raise Refusal(f"{place}: {refusal}") from None
     bins = learn.temporal_bins

@@ -33,10 +33,19 @@ def read_json(path: Path) -> object:
     """Read JSON.
 
     Raises:
-        Refusal: missing or not JSON.
+        Refusal: missing, not JSON, or an object with a key twice.
     """
+
+    def distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise Refusal(f"{path}: the key {twice!r} stands twice in one object")
+        return found
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=distinct)
     except FileNotFoundError:
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)") from None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -129,14 +129,15 @@ class Tokenizer:
         Args:
             given: as `cleaning.raw.read` reads them: their names are checked, the aggregated view
                 is encoded, and an operator that diverged has tokens −1, as in `data/tokens.h5`.
-                Or a set of features in either view, row by row.
+                Or a set of features in either view, row by row; one without any value but those of
+                u0 has tokens −1.
 
         Raises:
             Refusal: other columns, steps or channels than the tokenizer was made for; names them.
                 An initial condition that is not finite. What is no set of features.
         """
         if isinstance(given, FeatureSet):
-            return self._encode(given)
+            return self._encode(given).where(_described(given)[:, None], report.NONE)
         if not isinstance(given, Features):
             raise Refusal(
                 "features: expected what spinlock.cleaning.raw.read returns, or one of its views, "
@@ -224,6 +225,12 @@ class Tokenizer:
             },
             "this version of the features",
         )
+
+
+def _described(given: FeatureSet) -> Bool[Tensor, " n"]:
+    """Which rows have a value that is not one of u0, if there are columns of others."""
+    later = torch.cat([given.summary, given.temporal.flatten(1)], 1)
+    return ~(later if later.shape[1] else given.initial).isnan().all(1)
 
 
 def load_tokenizer(path: Path | str) -> Tokenizer:

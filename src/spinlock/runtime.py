@@ -94,7 +94,10 @@ def run(main: Callable[..., str]) -> None:
 
 
 def _refuse(refusal: Refusal) -> int:
-    print(f"{Path(sys.argv[0]).stem}: {refusal}", file=sys.stderr, flush=True)
+    """Say it, with the name of the stage unless it begins with that."""
+    stage, said = Path(sys.argv[0]).stem, str(refusal)
+    named = said.startswith((f"{stage}:", f"{stage}."))
+    print(said if named else f"{stage}: {said}", file=sys.stderr, flush=True)
     return 2
 
 

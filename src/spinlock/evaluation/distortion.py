@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from spinlock.evaluation import codes, reconstruction
-from spinlock.evaluation.codes import Fit, Target
+from spinlock.evaluation import bound, codes, reconstruction
+from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.criteria import BY_CATEGORY
-from spinlock.evaluation.intervals import Bootstrap
+from spinlock.evaluation.intervals import Bootstrap, Interval
 from spinlock.evaluation.tokenizer import OWN
 from spinlock.evaluation.vocabulary import Vocabulary
 
-CLASSICAL: Mapping[str, codes.Code] = {
+CODES: Mapping[str, codes.Code] = {
     "pca_kmeans": codes.pca_kmeans,
     "residual_kmeans": codes.residual_kmeans,
     "product": codes.product,
@@ -31,9 +31,10 @@ def rows(
     """Rows of `rate_distortion.csv`: the reconstruction of each code at each number of bits.
 
     The tokenizer and its rivals stand at the tokenizer's own bits. The classical codes stand at
-    other codebook sizes K too, with as many levels for each category, and PCA with water-filled
-    bits at as many bits as they have. `residual_beam`, of either width, at another K is a run of
-    its own (`benchmarks/runs.py` draws several runs together).
+    other codebook sizes K too, with as many levels for each category, and at as many bits as they
+    have PCA with water-filled bits and, of enough operators, the bounds (`bound.gaussian`).
+    `residual_beam`, of either width, at another K is a run of its own (`benchmarks/runs.py` draws
+    several runs together).
 
     Args:
         vocabulary: the tokenizer and its rivals.
@@ -46,22 +47,31 @@ def rows(
     own = codes.bits(vocabulary.sizes)
     sizes = sorted({size for levels in vocabulary.sizes for size in levels})
     size = sizes[0] if len(sizes) == 1 else ""
+    enough = len(judged) >= how.min_operators
+
+    def lost(values: Float[np.ndarray, "n M"]) -> Interval:
+        return reconstruction.reconstruction(reconstruction.errors(values, target), how)
+
     found = [
-        _row(name, size, own, vocabulary.values[name][judged], target, how)
+        _row(name, size, own, lost(vocabulary.values[name][judged]))
         for name in (OWN, *BY_CATEGORY, WATER)
     ]
-    enough = len(judged) >= how.min_operators
-    others = [other for other in codebook_sizes if other != size and enough]
-    for other in others:
-        levels = _with(vocabulary.sizes, other)
-        for name, code in CLASSICAL.items():
+    budgets = {other: _with(vocabulary.sizes, other) for other in codebook_sizes if other != size}
+    budgets = budgets if enough else {}
+    for other, levels in budgets.items():
+        for name, code in CODES.items():
             part = fit.named(f"{other}/{name}")
             coded = codes.by_category(code, fitted, target, levels, part)
-            found.append(_row(name, other, codes.bits(levels), coded.values, target, how))
-    budgets = [codes.bits(_with(vocabulary.sizes, other)) for other in others]
-    water = codes.pca_waterfills(fitted, target, budgets, fit.named(WATER)) if budgets else []
-    for other, bits, coded in zip(others, budgets, water, strict=True):
-        found.append(_row(WATER, other, bits, coded.values, target, how))
+            found.append(_row(name, other, codes.bits(levels), lost(coded.values)))
+    bits = {other: codes.bits(levels) for other, levels in budgets.items()}
+    wanted = list(bits.values())
+    water = codes.pca_waterfills(fitted, target, wanted, fit.named(WATER)) if wanted else []
+    for (other, number), coded in zip(bits.items(), water, strict=True):
+        found.append(_row(WATER, other, number, lost(coded.values)))
+    for name, coordinates in vocabulary.bounds.items() if enough else ():
+        for at, number in ((size, own), *bits.items()):
+            least = bound.gaussian(coordinates.take(judged), number, how)
+            found.append(_row(name, at, number, least.interval()))
     return sorted(found, key=lambda row: (str(row["code"]), float(str(row["bits"]))))
 
 
@@ -70,10 +80,7 @@ def _with(sizes: Sequence[Sequence[int]], size: int) -> list[list[int]]:
     return [[size] * len(levels) for levels in sizes]
 
 
-def _row(
-    name: str, size: object, bits: float, values: np.ndarray, target: Target, how: Bootstrap
-) -> Row:
-    lost = reconstruction.reconstruction(reconstruction.errors(values, target), how)
+def _row(name: str, size: object, bits: float, lost: Interval) -> Row:
     row: Row = {"code": name, "codebook_size": size, "bits": bits}
     row |= {"reconstruction": lost.value, "low": lost.low, "high": lost.high}
     return row

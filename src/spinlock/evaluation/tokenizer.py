@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from scipy.spatial.distance import squareform
 
 from spinlock import randomness
-from spinlock.evaluation import codes, information, reconstruction, topography, usage
+from spinlock.evaluation import bound, codes, information, reconstruction, topography, usage
 from spinlock.evaluation.codes import Target
-from spinlock.evaluation.criteria import COMPARED, EQUAL_BITS
+from spinlock.evaluation.criteria import BOUNDS, CLASSICAL, COMPARED, EQUAL_BITS
 from spinlock.evaluation.intervals import Bootstrap
 from spinlock.evaluation.reconstruction import Errors
 from spinlock.evaluation.resampling import Estimate, Flat, flat, nothing
@@ -28,6 +28,7 @@ RIVALS = (
     "untrained",
     "unquantized",
 )
+AGAINST = {"classical": CLASSICAL, "best": EQUAL_BITS}  # codes by category, the best of which
 FLOORS = ("_shuffled", "_size")
 FEWEST = 2 * topography.NEAREST + 1  # operators: of fewer, half are anybody's neighbours
 ON_TOKENS = ("topo_tokens", "topo_partial", "neighbours")
@@ -86,7 +87,11 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
       `_<rival>` of another code, `_<family>` of the columns of a family.
     * `reconstruction_minus_<rival>`: paired difference to a code that is to be beaten, on the same
       operators. Bad case: at least 0. `reconstruction_over_best`: paired ratio to the best code by
-      category at equal bits, the best on these very operators. Bad case: at least 1.
+      category at equal bits, the best on these very operators, `…_over_classical` to that of the
+      classical ones. Bad case: at least 1.
+    * `reconstruction_gaussian_bound`: what no code of as many bits goes below that knows second
+      moments alone, `…_by_category` none that codes and decodes each category by itself; see
+      `bound.gaussian`.
     * `r2`, `r2_<family>`: median over columns of R², see `reconstruction.explained`.
     """
     families = {f: c for f, c in family_columns(vocabulary.layout).items() if c.any()}
@@ -100,8 +105,13 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
     for name in COMPARED:
         difference = own.minus(group.lost[name])
         result |= flat(f"reconstruction_minus_{name}", difference.interval())
-    best = min(EQUAL_BITS, key=lambda name: group.lost[name].value)
-    result |= flat("reconstruction_over_best", own.over(group.lost[best]).interval())
+    for name, rivals in AGAINST.items():
+        best = min((group.lost[rival] for rival in rivals), key=lambda lost: lost.value)
+        result |= flat(f"reconstruction_over_{name}", own.over(best).interval())
+    bits = codes.bits(vocabulary.sizes)
+    for name, found in vocabulary.bounds.items():
+        least = bound.gaussian(found.take(rows), bits, how)
+        result |= flat(f"reconstruction_{name}", least.interval())
     target = vocabulary.target.take(rows)
     shares = reconstruction.explained(vocabulary.values[OWN][rows], target, how)
     result |= flat("r2", shares.median(np.ones(shares.value.shape, dtype=bool)).interval())
@@ -114,7 +124,8 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
 
 def _unknown(families: Sequence[str]) -> Flat:
     """The names of `losses` for a group that is too small."""
-    names = ["", "_over_best", *(f"_{name}" for name in (*RIVALS, *families))]
+    names = ["", *(f"_over_{name}" for name in AGAINST)]
+    names += [f"_{name}" for name in (*RIVALS, *BOUNDS, *families)]
     found = nothing(*(f"reconstruction{name}" for name in names))
     found |= nothing(*(f"reconstruction_minus_{name}" for name in COMPARED))
     found |= nothing("quality", "r2", *(f"r2_{family}" for family in families))

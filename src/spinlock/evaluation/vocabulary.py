@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float, Int
 
 from spinlock.cleaning.sets import Cleaned
-from spinlock.evaluation import codes, readout
+from spinlock.evaluation import bound, codes, readout
+from spinlock.evaluation.bound import Coordinates
 from spinlock.evaluation.codes import Coded, Fit, Target
+from spinlock.evaluation.criteria import BOUNDS
 from spinlock.tokenizer import initialization, scores
 from spinlock.tokenizer.config import Config
 from spinlock.tokenizer.encoders import Inputs
@@ -41,6 +43,7 @@ class Vocabulary:
     untrained: Spaces
     values: dict[str, Float[np.ndarray, "N M"]]  # reconstructed cells: "tokenizer" and the rivals
     tokens: dict[str, Int[np.ndarray, "N S"]]  # of the rivals that have a token for each of ours
+    bounds: dict[str, Coordinates]  # by the names of `criteria.BOUNDS`
 
     @property
     def isolated(self) -> np.ndarray:
@@ -100,6 +103,12 @@ def describe(
         untrained=untrained,
         values=values,
         tokens={name: coded.tokens for name, coded in rivals.items()},
+        bounds={
+            name: bound.coordinates(fitted, target, part)
+            for name, part in zip(
+                BOUNDS, (np.zeros_like(target.category), target.category), strict=True
+            )
+        },
     )
 
 

@@ -76,7 +76,10 @@ def _strip(axes: Axes, shown: TreePicture, order: list[int]) -> None:
 
 def _matrix(axes: Axes, shown: TreePicture, order: list[int]) -> None:
     image = style.heat_map(axes, shown.similar[np.ix_(order, order)], (0, 1), style.SEQUENTIAL)
-    axes.set_title("|ρ| of two columns (white lines: the category changes)")
+    axes.set_title(
+        "|ρ| of two columns (white lines: the category changes; what stands apart from its own "
+        "joined it from a group too small)"
+    )
     axes.set_xticks([])
     axes.set_yticks([])
     runs, start = [], 0

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from spinlock.plots import style
 
 OWN = "tokenizer"
+BOUND = "bound"  # of codes that nobody has
 MARKS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7)  # of a decade
 LINE = 0.026  # height of a name, as a share of that of the axes
 
@@ -33,7 +34,7 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
         points = sorted(point for row in rows if row["code"] == name for point in [_point(row)])
         shown = np.array([point for point in points if np.isfinite(point[1])])
         if len(shown):
-            _line(axes, shown, color, 2.4 if name == OWN else 1.4)
+            _line(axes, shown, color, 2.4 if name == OWN else 1.4, "--" if BOUND in name else "-")
             ends.setdefault(shown[-1, 0], []).append((shown[-1, 1], name.replace("_", " "), color))
     axes.set(xscale="log", yscale="log", xlabel="bits per operator")
     axes.set_ylabel("mean squared error of standardized columns (1 = train mean)")
@@ -51,9 +52,9 @@ def curve(rows: Sequence[Mapping[str, object]], title: str) -> Figure:
     return figure
 
 
-def _line(axes: Axes, points: np.ndarray, color: str, width: float) -> None:
+def _line(axes: Axes, points: np.ndarray, color: str, width: float, dashes: str) -> None:
     bits, lost, low, high = points.T
-    axes.plot(bits, lost, color=color, lw=width, marker="o", markersize=3 + width)
+    axes.plot(bits, lost, dashes, color=color, lw=width, marker="o", markersize=3 + width)
     axes.vlines(bits, low, high, color=color, alpha=0.45, lw=width)
 
 

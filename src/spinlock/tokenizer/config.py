@@ -123,11 +123,15 @@ class Config:
                 f"got {self.latent_dim}"
             )
 
+    def views(self, realizations: int) -> int:
+        """Rows of an operator in training: the aggregated one, and single ones if they weigh."""
+        return 1 + realizations * bool(self.single_view_weight)
+
     def check_data(self, views: int, grid_size: int) -> None:
         """Refuse a batch without room for an operator, and a CNN that leaves nothing of u0.
 
         Args:
-            views: rows of an operator in training, the aggregated one and the single ones.
+            views: rows of an operator in training.
             grid_size: H = W of u0.
 
         Raises:

@@ -135,12 +135,12 @@ class Tokenizer(nn.Module):
             Refusal: another number of tokens, or a token outside its codebook.
         """
         limits = torch.tensor([size for sizes in self.sizes for size in sizes])
-        fits = tokens.shape[1] == len(limits)
-        if not fits or (tokens < 0).any() or (tokens >= limits).any():
-            found = f"from {tokens.min()} to {tokens.max()}" if fits else list(tokens.shape)
+        if tokens.shape[1] != len(limits):
+            raise Refusal(f"tokens: expected [n, {len(limits)}], got {list(tokens.shape)}")
+        for row, place in ((tokens < 0) | (tokens >= limits)).nonzero().tolist():
             raise Refusal(
-                f"tokens: expected [n, {len(limits)}] below {self.quantizer.sizes} by level, "
-                f"got {found}"
+                f"tokens: row {row}: {self.token_names[place]}: expected 0 to {limits[place] - 1}, "
+                f"got {tokens[row, place]}"
             )
         with torch.no_grad():
             latents = self.quantizer.decode(self.quantizer.grid(tokens))

@@ -37,8 +37,7 @@ def check(config: Config, source: CleanSet) -> None:
     Raises:
         Refusal: as `Config.check_data`.
     """
-    views = 1 + source.realizations * bool(config.single_view_weight)
-    config.check_data(views, source.aggregated.fields.shape[-1])
+    config.check_data(config.views(source.realizations), source.aggregated.fields.shape[-1])
 
 
 def training_examples(model: Tokenizer, source: CleanSet, *further: CleanSet) -> Examples:
