@@ -254,7 +254,8 @@ def test_tables_and_scorecard_are_complete(report):
     assert judged["noa/vrmse_64"] is None
     references = [row for row in report.scorecard if row.source == "baseline"]
     steps = len(case.CONFIG.headline_steps)
-    assert len(references) == len(criteria.CODES) + 4 + len(criteria.PREDICTORS) * steps
+    codes = (*criteria.CODES, *criteria.BOUNDS)
+    assert len(references) == len(codes) + 4 + len(criteria.PREDICTORS) * steps
     assert "step 64" in report.text
 
 
