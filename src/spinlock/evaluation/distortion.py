@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from spinlock.evaluation import bound, codes, reconstruction
 from spinlock.evaluation.codes import Fit
-from spinlock.evaluation.criteria import BY_CATEGORY
+from spinlock.evaluation.criteria import EQUAL_BITS
 from spinlock.evaluation.intervals import Bootstrap, Interval
 from spinlock.evaluation.tokenizer import OWN
 from spinlock.evaluation.vocabulary import Vocabulary
@@ -33,7 +33,7 @@ def rows(
     The tokenizer and its rivals stand at the tokenizer's own bits. The classical codes stand at
     other codebook sizes K too, with as many levels for each category, and at as many bits as they
     have PCA with water-filled bits and, of enough operators, the bounds (`bound.gaussian`).
-    `residual_beam`, of either width, at another K is a run of its own (`benchmarks/runs.py` draws
+    `residual_beam`, of any kind, at another K is a run of its own (`benchmarks/runs.py` draws
     several runs together).
 
     Args:
@@ -54,7 +54,7 @@ def rows(
 
     found = [
         _row(name, size, own, lost(vocabulary.values[name][judged]))
-        for name in (OWN, *BY_CATEGORY, WATER)
+        for name in (OWN, *EQUAL_BITS, WATER)
     ]
     budgets = {other: _with(vocabulary.sizes, other) for other in codebook_sizes if other != size}
     budgets = budgets if enough else {}
