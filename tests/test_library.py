@@ -224,7 +224,7 @@ def test_a_row_of_nothing_but_u0_has_none_in_any_view(tokenizer):
         assert (tokens[~gone[: len(view)]] >= 0).all()
     some = given.aggregated.take([0, 1, 2])
     summary, temporal = some.summary.clone(), some.temporal.clone()
-    summary[1], temporal[1:] = torch.nan, torch.nan
+    summary[1], temporal[1:] = torch.inf, torch.nan
     tokens = tokenizer.encode(replace(some, summary=summary, temporal=temporal))
     assert (tokens == -1).all(1).tolist() == [False, True, False]
 

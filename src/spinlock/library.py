@@ -228,9 +228,9 @@ class Tokenizer:
 
 
 def _described(given: FeatureSet) -> Bool[Tensor, " n"]:
-    """Which rows have a value that is not one of u0, if there are columns of others."""
+    """Which rows have a finite value that is not one of u0, if there are columns of others."""
     later = torch.cat([given.summary, given.temporal.flatten(1)], 1)
-    return ~(later if later.shape[1] else given.initial).isnan().all(1)
+    return (later if later.shape[1] else given.initial).isfinite().any(1)
 
 
 def load_tokenizer(path: Path | str) -> Tokenizer:
