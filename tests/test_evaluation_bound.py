@@ -3,23 +3,13 @@
 import numpy as np
 import pytest
 
+from code_cases import target
 from spinlock.evaluation import bound, codes
-from spinlock.evaluation.codes import Fit, Target
+from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.intervals import Bootstrap
 
 HOW = Bootstrap(seed=1, num_resamples=200, min_operators=8)
 FIT = Fit(seed=0, purpose="test", num_init=2)
-
-
-def target(values, weight=None, category=None):
-    count = values.shape[1]
-    return Target(
-        values=values,
-        exists=np.ones(values.shape, dtype=bool),
-        weight=np.ones(count) if weight is None else weight,
-        category=np.zeros(count, dtype=int) if category is None else category,
-        column=np.arange(count),
-    )
 
 
 def least(fitted, rows, bits, part=None):

@@ -3,24 +3,14 @@
 import numpy as np
 import pytest
 
+from code_cases import target
 from spinlock.evaluation import codes
-from spinlock.evaluation.codes import Fit, Target
+from spinlock.evaluation.codes import Fit
 
 FIT = Fit(seed=5, purpose="test", num_init=2)
 ALL = {"axes": None, "dims": (None, None, None)}
 BEAM = codes.ResidualBeam(width=8, jitter=0.0, **ALL)
 CODES = (codes.pca_kmeans, codes.residual_kmeans, BEAM, codes.product)
-
-
-def target(values, category=None, weight=None):
-    num_cells = values.shape[1]
-    return Target(
-        values=values,
-        exists=np.ones(values.shape, dtype=bool),
-        weight=np.ones(num_cells) if weight is None else weight,
-        category=np.zeros(num_cells, dtype=int) if category is None else category,
-        column=np.arange(num_cells),
-    )
 
 
 def normal(*shape, seed=0):
