@@ -52,7 +52,7 @@ def coordinates(fitted: Target, rows: Target, part: Int[np.ndarray, " M"]) -> Co
 
 
 def gaussian(found: Coordinates, bits: float, how: Bootstrap) -> Estimate:
-    r"""Mean squared error of a column that no code of so many bits goes below, with its resamples.
+    """Least mean squared error of a column at so many bits, were it Gaussian, with its resamples.
 
     That of independent Gaussian coordinates with the mean squares of these very operators; what no
     axis has is lost. The bits are divided among the axes as serves best. Unit: variance of a

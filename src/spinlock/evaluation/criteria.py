@@ -18,6 +18,7 @@ CODES = (
     "unquantized",
 )
 BOUNDS = ("gaussian_bound", "gaussian_bound_by_category")  # what no code has, see `bound`
+RECONSTRUCTION = "tokenizer/reconstruction"
 BASELINES = ("persistence", "train_mean", "policy_alone", "frame_mean", "stencil")
 ABLATIONS = ("no_theta", "shuffled_theta")
 PREDICTORS = (*BASELINES, "noise_floor", *ABLATIONS)
@@ -43,6 +44,19 @@ def _rivals(value: str, codes: tuple[str, ...], word: str = "") -> tuple[str, ..
     return tuple(f"{value}{word}_{code}" for code in codes)
 
 
+def _reconstruction(name: str, source: str, codes: tuple[str, ...], floor: str) -> Criterion:
+    return Criterion(
+        name=name,
+        source=source,
+        value=RECONSTRUCTION,
+        better="below",
+        goal=_rivals(RECONSTRUCTION, codes),
+        paired=_rivals(RECONSTRUCTION, codes, "_minus"),
+        floor=f"{RECONSTRUCTION}_{floor}",
+        ceiling=f"{RECONSTRUCTION}_unquantized",
+    )
+
+
 def _on_tokens(name: str, source: str, metric: str) -> Criterion:
     value, rivals = f"tokenizer/{metric}", (*BY_CATEGORY, "untrained")
     return Criterion(
@@ -56,7 +70,6 @@ def _on_tokens(name: str, source: str, metric: str) -> Criterion:
     )
 
 
-RECONSTRUCTION = "tokenizer/reconstruction"
 TOKENIZER = (
     Criterion(
         name="quality > earlier work",
@@ -67,25 +80,14 @@ TOKENIZER = (
         floor="tokenizer/quality_train_mean",
         ceiling="tokenizer/quality_unquantized",
     ),
-    Criterion(
-        name="reconstruction < PCA + k-means at equal bits",
-        source="issue 3",
-        value=RECONSTRUCTION,
-        better="below",
-        goal=_rivals(RECONSTRUCTION, ("pca_kmeans",)),
-        paired=_rivals(RECONSTRUCTION, ("pca_kmeans",), "_minus"),
-        floor="tokenizer/reconstruction_train_mean",
-        ceiling="tokenizer/reconstruction_unquantized",
+    _reconstruction(
+        "reconstruction < PCA + k-means at equal bits", "issue 3", ("pca_kmeans",), "train_mean"
     ),
-    Criterion(
-        name="reconstruction < every classical equal-bit code by category",
-        source="issue 6",
-        value=RECONSTRUCTION,
-        better="below",
-        goal=_rivals(RECONSTRUCTION, CLASSICAL),
-        paired=_rivals(RECONSTRUCTION, CLASSICAL, "_minus"),
-        floor="tokenizer/reconstruction_untrained",
-        ceiling="tokenizer/reconstruction_unquantized",
+    _reconstruction(
+        "reconstruction < every classical equal-bit code by category",
+        "issue 6",
+        CLASSICAL,
+        "untrained",
     ),
     Criterion(
         name="reconstruction / that of the best of them < 0.9",
@@ -94,15 +96,8 @@ TOKENIZER = (
         better="below",
         goal=0.9,
     ),
-    Criterion(
-        name="reconstruction < those made of its own start too",
-        source="own",
-        value=RECONSTRUCTION,
-        better="below",
-        goal=_rivals(RECONSTRUCTION, EQUAL_BITS),
-        paired=_rivals(RECONSTRUCTION, EQUAL_BITS, "_minus"),
-        floor="tokenizer/reconstruction_untrained",
-        ceiling="tokenizer/reconstruction_unquantized",
+    _reconstruction(
+        "reconstruction < those made of its own start too", "own", EQUAL_BITS, "untrained"
     ),
     Criterion(
         name="reconstruction / that of the best of all these < 0.9",
@@ -111,15 +106,8 @@ TOKENIZER = (
         better="below",
         goal=0.9,
     ),
-    Criterion(
-        name="reconstruction < PCA with water-filled bits",
-        source="issue 6",
-        value=RECONSTRUCTION,
-        better="below",
-        goal=_rivals(RECONSTRUCTION, ("pca_waterfill",)),
-        paired=_rivals(RECONSTRUCTION, ("pca_waterfill",), "_minus"),
-        floor="tokenizer/reconstruction_shuffled",
-        ceiling="tokenizer/reconstruction_unquantized",
+    _reconstruction(
+        "reconstruction < PCA with water-filled bits", "issue 6", ("pca_waterfill",), "shuffled"
     ),
     Criterion(
         name="utilization > earlier work",

@@ -89,9 +89,9 @@ def losses(vocabulary: Vocabulary, rows: Int[np.ndarray, " n"], how: Bootstrap) 
       operators. Bad case: at least 0. `reconstruction_over_best`: paired ratio to the best code by
       category at equal bits, the best on these very operators, `…_over_classical` to that of the
       classical ones. Bad case: at least 1.
-    * `reconstruction_gaussian_bound`: what no code of as many bits goes below that knows second
-      moments alone, `…_by_category` none that codes and decodes each category by itself; see
-      `bound.gaussian`.
+    * `reconstruction_gaussian_bound`: the least at as many bits if the columns were Gaussian,
+      `…_by_category` if each category is coded and decoded by itself; see `bound.gaussian`. Codes
+      that know more of the columns than variances go below.
     * `r2`, `r2_<family>`: median over columns of R², see `reconstruction.explained`.
     """
     families = {f: c for f, c in family_columns(vocabulary.layout).items() if c.any()}

@@ -94,6 +94,7 @@ def describe(
     values |= {f"{START}_readout": last.values}
     values |= {"pca_waterfill": water.values, "untrained": guess.values}
     values["train_mean"] = train_mean(target, train)
+    parts = np.zeros_like(target.category), target.category  # all cells together, by category
     return Vocabulary(
         target=target,
         fitted=fitted,
@@ -105,9 +106,7 @@ def describe(
         tokens={name: coded.tokens for name, coded in rivals.items()},
         bounds={
             name: bound.coordinates(fitted, target, part)
-            for name, part in zip(
-                BOUNDS, (np.zeros_like(target.category), target.category), strict=True
-            )
+            for name, part in zip(BOUNDS, parts, strict=True)
         },
     )
 
