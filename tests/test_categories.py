@@ -92,6 +92,21 @@ def test_limits_of_number_and_size_hold_and_every_column_is_assigned(config, lar
     assert min(map(len, found.categories.values())) >= least
 
 
+@pytest.mark.parametrize("config", [CONFIG, SEMANTIC, MAPPED])
+def test_categories_larger_than_any_pool_are_refused_with_the_most_there_is(config):
+    most = sum(map(len, COLUMNS.values())) - len(COLUMNS["initial"])
+    config = replace(config, min_features_per_category=most + 1)
+    allowed = f"min_features_per_category: expected at most {most}, .* found {most + 1}$"
+    with pytest.raises(Refusal, match=allowed):
+        discover(TRAIN, COLUMNS, config, SEED)
+
+
+def test_a_category_may_have_all_columns_of_the_largest_pool():
+    most = sum(map(len, COLUMNS.values())) - len(COLUMNS["initial"])
+    found = discover(TRAIN, COLUMNS, replace(CONFIG, min_features_per_category=most), SEED)
+    assert sorted(map(len, found.categories.values())) == sorted([len(COLUMNS["initial"]), most])
+
+
 @given(sizes=st.lists(st.integers(3, 7), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_separate_blocks_are_recovered_whatever_the_signs(sizes, seed):
     table = blocks(sizes, seed)

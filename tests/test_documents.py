@@ -85,3 +85,13 @@ def test_an_object_with_a_key_twice_is_refused_by_name(tmp_path, text):
         artifacts.read_json(path)
     path.write_text('{"a": {"a": 1}, "b": {"a": 2}}')
     assert artifacts.read_json(path) == {"a": {"a": 1}, "b": {"a": 2}}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-2.5e400"])
+def test_a_number_that_is_not_finite_is_refused_by_name(tmp_path, number):
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"a": [1.5, {number}]}}')
+    with pytest.raises(Refusal, match=f"{path}: expected finite numbers, found {number}"):
+        artifacts.read_json(path)
+    path.write_text('{"a": [1.5, -2e300, 3], "b": "NaN"}')
+    assert artifacts.read_json(path) == {"a": [1.5, -2e300, 3], "b": "NaN"}

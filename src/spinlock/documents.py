@@ -33,7 +33,7 @@ def read_json(path: Path) -> object:
     """Read JSON.
 
     Raises:
-        Refusal: missing, not JSON, or an object with a key twice.
+        Refusal: missing, not JSON, an object with a key twice, or a number that is not finite.
     """
 
     def distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -44,8 +44,16 @@ def read_json(path: Path) -> object:
             raise Refusal(f"{path}: the key {twice!r} stands twice in one object")
         return found
 
+    def finite(number: str) -> float:
+        if math.isfinite(value := float(number)):
+            return value
+        raise Refusal(f"{path}: expected finite numbers, found {number}")
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=distinct)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(
+            text, object_pairs_hook=distinct, parse_float=finite, parse_constant=finite
+        )
     except FileNotFoundError:
         raise Refusal(f"{path}: not found; it is made by an earlier stage (dvc repro)") from None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -43,11 +43,13 @@ def discover(
         given: the JSON of `config.mapping_file`, with the method "mapping".
 
     Raises:
-        Refusal: fewer than two operators, or a mapping that does not fit the columns.
+        Refusal: fewer than two operators, categories larger than any pool, or a mapping that does
+            not fit the columns.
     """
     if len(train) < 2:
         raise Refusal(f"discover_categories: expected 2 training operators, found {len(train)}")
     table, pools = summaries(train, columns), config.pools(columns)
+    _require_room(pools, config)
     clusters: dict[str, clustering.Clusters] = {}
     if config.method == "mapping":
         place = f"discover_categories.mapping_file: {config.mapping_file}"
@@ -67,6 +69,16 @@ def discover(
         telling = [quality.telling(names, table)[0] for names in groups]
         categories = dict(zip(naming.names(groups, telling), groups, strict=True))
     return quality.described(categories, table, pools, clusters)
+
+
+def _require_room(pools: Mapping[str, Sequence[str]], config: Config) -> None:
+    """A small family may have fewer columns than a category must, but not all of them."""
+    least, most = config.min_features_per_category, max(map(len, pools.values()))
+    if least > most:
+        raise Refusal(
+            f"discover_categories.min_features_per_category: expected at most {most}, the columns "
+            f"that may share a category, found {least}"
+        )
 
 
 def _grouped(names: Sequence[str], labels: Int[np.ndarray, " D"]) -> Groups:

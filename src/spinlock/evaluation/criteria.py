@@ -84,23 +84,26 @@ TOKENIZER = (
         "reconstruction < PCA + k-means at equal bits", "issue 3", ("pca_kmeans",), "train_mean"
     ),
     _reconstruction(
-        "reconstruction < every classical equal-bit code by category",
+        "reconstruction < the classical equal-bit codes by category",
         "issue 6",
         CLASSICAL,
         "untrained",
     ),
     Criterion(
-        name="reconstruction / that of the best of them < 0.9",
+        name="reconstruction / the best classical code by category < 0.9",
         source="issue 6",
         value="tokenizer/reconstruction_over_classical",
         better="below",
         goal=0.9,
     ),
     _reconstruction(
-        "reconstruction < those made of its own start too", "own", EQUAL_BITS, "untrained"
+        "reconstruction < all equal-bit codes by category, its own start's too",
+        "own",
+        EQUAL_BITS,
+        "untrained",
     ),
     Criterion(
-        name="reconstruction / that of the best of all these < 0.9",
+        name="reconstruction / the best code by category, its own start's too < 0.9",
         source="own",
         value="tokenizer/reconstruction_over_best",
         better="below",
@@ -145,14 +148,14 @@ TOKENIZER = (
         floor="tokenizer/identity_between",
     ),
     Criterion(
-        name="identity: the same in every category outside INITIAL",
+        name="identity: within > between in every category outside INITIAL",
         source="issue 6",
         value="tokenizer/identity_certain",
         better="above",
         goal=1.0,
     ),
     Criterion(
-        name="identity: the same, beside operators with the same kind of u0",
+        name="identity: within > between of the same kind of u0, in every category",
         source="own",
         value="tokenizer/identity_certain_kind",
         better="above",
@@ -253,8 +256,8 @@ def references(headline_steps: Sequence[int]) -> dict[str, str]:
     alone = {
         "tokenizer/leakage_ic": "leakage of the IC family into a token outside INITIAL, bits",
         "tokenizer/leakage_ic_joint": "leakage of the IC family into all of them together, bits",
-        "tokenizer/identity_margin": "identity: least difference of a category outside INITIAL",
-        "tokenizer/identity_margin_kind": "identity: the same, beside the same kind of u0",
+        "tokenizer/identity_margin": "identity: least within − between of a category",
+        "tokenizer/identity_margin_kind": "identity: least within − between of the same kind of u0",
     }
     predictors = {
         f"noa/vrmse_{step}_{name}": f"VRMSE at step {step} of {_words(name)}"
