@@ -275,8 +275,8 @@ DAMAGE = {
         ),
     ],
     case.METRICS: [
-        ("every value is a finite number or null", tree(lambda m: m.update({"sample/x": NAN}))),
-        ("every value is a finite number or null", tree(lambda m: m.update({"sample/x": {}}))),
+        (READABLE, tree(lambda m: m.update({"sample/x": NAN}))),
+        ("every value is a number or null", tree(lambda m: m.update({"sample/x": {}}))),
         ("every key begins as those of its stage", tree(lambda m: m.update({"noa/x": 1}))),
         ("numbers have six significant digits", tree(lambda m: m.update({"sample/x": 1 / 3}))),
         ("shares lie in 0 … 1", tree(lambda m: m.update({"sample/share_x": 1.5}))),
