@@ -33,6 +33,21 @@ def test_what_is_written_is_read(tmp_path):
         assert "group/other" not in source
 
 
+@pytest.mark.parametrize("columns", [None, "[NaN, 1]", '"abcd"', "{", "[" * 100_000])
+def test_columns_that_are_no_names_are_refused_by_dataset(tmp_path, columns):
+    path = tmp_path / "features.h5"
+    write(path)
+    with h5py.File(path, "r+") as file:
+        del file["group/values"].attrs["columns"]
+        if columns:
+            file["group/values"].attrs["columns"] = columns
+    with (
+        artifacts.reading(path, "features") as source,
+        pytest.raises(Refusal, match=f"{path}: group/values: expected a list of names"),
+    ):
+        source.columns("group/values")
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     one, two = write(tmp_path / "one.h5"), write(tmp_path / "two.h5")
     assert one.read_bytes() == two.read_bytes()

@@ -517,8 +517,13 @@ def test_a_mapping_by_names_or_indices_is_taken_as_it_is():
         (lambda g: g["a"].remove(KNOWN[-1]), f"1 columns stand in no category: {KNOWN[-1]}"),
         (lambda g: g["b"].append(g["a"].pop()), "b: initial is isolated"),
         (lambda g: g.update(c=[]), "c: expected a list of columns"),
-        (lambda g: g.update({"a/b": [g["a"].pop()]}), "without spaces and slashes, got 'a/b'"),
-        (lambda g: g.update({"": [g["a"].pop()]}), "without spaces and slashes, got ''"),
+        (lambda g: g.update({"a/b": [g["a"].pop()]}), "names of categories .* got 'a/b'"),
+        (lambda g: g.update({"": [g["a"].pop()]}), "names of categories .* got ''"),
+        (lambda g: g.update({"a\0": [g["a"].pop()]}), r"names of categories .* got 'a\\x00'"),
+        (lambda g: g.update({"\ud800": [g["a"].pop()]}), r"names of categories .* got '\\ud800'"),
+        (lambda g: g.update({"..": [g["a"].pop()]}), r"names of categories .* got '\.\.'"),
+        (lambda g: g.update({"x" * 61: [g["a"].pop()]}), "at most 60 letters.* got 'x{61}'"),
+        (lambda g: g.update({"overview": [g["a"].pop()]}), "other than overview, got 'overview'"),
         (lambda g: g.update(a=KNOWN[18:]), f"4 columns .* {', '.join(KNOWN[14:17])} …$"),
         (
             lambda g: g.update(c=[g["a"].pop(), g["a"].pop()]),
@@ -539,9 +544,10 @@ def test_a_mapping_that_does_not_fit_the_columns_is_refused_by_name(change, mess
 
 def test_a_mapping_may_have_all_that_the_limits_allow():
     """As many categories, as few columns, and fewer where the pool has no more."""
-    groups = {"b": KNOWN[:14], "a": KNOWN[14:34], "c": KNOWN[34:]}
+    names = ("b.+-_9", "x" * 60, "overviews")
+    groups = dict(zip(names, (KNOWN[:14], KNOWN[14:34], KNOWN[34:]), strict=True))
     config = replace(MAPPED, max_clusters=3, min_features_per_category=20)
-    assert mapping.parse({"group_indices": groups}, COLUMNS, config, "here").keys() == set("abc")
+    assert mapping.parse({"group_indices": groups}, COLUMNS, config, "here").keys() == set(names)
 
 
 def test_a_mapping_file_that_is_not_there_is_named_with_its_key(tmp_path):

@@ -18,6 +18,7 @@ from spinlock.cleaning.cleanset import AGGREGATED
 from spinlock.cleaning.fitting import Config, fit
 from spinlock.cleaning.sets import FAMILIES, Cleaned, FeatureSet
 from spinlock.refusals import Refusal
+from spinlock.sampling import table
 
 CONFIG = synthetic.THRESHOLDS
 FEATURES = synthetic.features()
@@ -486,6 +487,22 @@ def test_the_stage_keeps_every_row_and_masks_invalid_operators(root, tmp_path):
     assert set(found.rows("theta_corner")) == set(found.rows("held_out"))
     with pytest.raises(ValueError, match="no split"):
         found.rows("trian")
+
+
+def test_a_split_that_there_is_not_is_refused_with_its_place(tmp_path):
+    path, split = tmp_path / "metadata.h5", FEATURES.metadata.split.astype("U12")
+    split[7] = "nonsense"
+    with artifacts.writing(path, "features", {}) as sink:
+        synthetic.metadata.write(sink, replace(FEATURES.metadata, split=split))
+    with (
+        artifacts.reading(path, "features") as source,
+        pytest.raises(Refusal, match=f"{path}: metadata/split: 'nonsense' at index 7; allowed: "),
+    ):
+        synthetic.metadata.read(source)
+
+
+def test_cleaning_knows_the_splits_of_the_table():
+    assert synthetic.metadata.SPLITS == table.SPLITS
 
 
 def test_an_undeclared_nan_in_the_features_is_refused(tmp_path):

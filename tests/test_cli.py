@@ -135,6 +135,23 @@ def test_the_scorecard_is_aligned(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a,b\n1\n", "row 2 has 1 cells, the first 2"),
+        (b"a\n1\n1,2\n", "row 3 has 2 cells, the first 1"),
+        (b"a,\xff\n", "no table: .*utf-8"),
+        (b"a\n" + b"1" * 200_000, "no table: field larger than"),
+        (b"", "empty"),
+    ],
+)
+def test_a_scorecard_that_is_no_table_is_refused(tmp_path, content, words):
+    path = tmp_path / "s.csv"
+    path.write_bytes(content)
+    with pytest.raises(Refusal, match=f"^{path}: {words}"):
+        scorecard.scorecard(path)
+
+
 def test_a_table_does_not_wait_for_what_computes(tmp_path):
     (tmp_path / "s.csv").write_text("criterion,value\nquality,0.5\n")
     code = "import sys; from spinlock import cli; cli.main(); assert 'torch' not in sys.modules"

@@ -95,3 +95,10 @@ def test_a_number_that_is_not_finite_is_refused_by_name(tmp_path, number):
         artifacts.read_json(path)
     path.write_text('{"a": [1.5, -2e300, 3], "b": "NaN"}')
     assert artifacts.read_json(path) == {"a": [1.5, -2e300, 3], "b": "NaN"}
+
+
+def test_a_number_of_too_many_digits_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("9" * 5000)
+    with pytest.raises(Refusal, match=f"{path}: not JSON: Exceeds the limit"):
+        artifacts.read_json(path)

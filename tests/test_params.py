@@ -118,6 +118,18 @@ def test_broken_yaml_and_a_missing_file_are_refused(tmp_path):
         params.load("stage", Config, write(tmp_path, "stage: [1"))
     with pytest.raises(Refusal, match="not found"):
         params.load("stage", Config, tmp_path / "other.yaml")
+    with pytest.raises(Refusal, match=f"{tmp_path}: expected a file, found a folder"):
+        params.load("stage", Config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", [b"stage: \xff", b"stage: " + b"9" * 5000, b"stage: " + b"[" * 5000]
+)
+def test_letters_digits_and_depths_that_cannot_be_are_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text)
+    with pytest.raises(Refusal, match=f"^{path}: not valid YAML: .+$"):
+        params.read(path)
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path):

@@ -93,7 +93,16 @@ def test_each_coordinate_moves_its_own_parameter_and_no_other():
                 "choices": ["residual", "convex"],
                 "weights": [1],
             },
-            "update_policy: weights must be 2 positive numbers, got ",
+            "update_policy: weights must be 2 positive numbers with a finite sum, got ",
+        ),
+        (
+            {
+                "name": "update_policy",
+                "kind": "choice",
+                "choices": ["residual", "convex"],
+                "weights": [1e308, 1e308],
+            },
+            "update_policy: weights must be 2 positive numbers with a finite sum, got ",
         ),
     ],
 )

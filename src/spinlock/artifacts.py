@@ -185,8 +185,18 @@ class Source:
         return self.get(_mask_name(name), axes)
 
     def columns(self, name: str) -> tuple[str, ...]:
-        """Names along the last axis of a dataset."""
-        return tuple(json.loads(self._file[name].attrs["columns"]))
+        """Names along the last axis of a dataset.
+
+        Raises:
+            Refusal: there are none, or they are no list of names.
+        """
+        try:
+            found = json.loads(self._file[name].attrs["columns"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list) or not all(isinstance(column, str) for column in found):
+            raise Refusal(f"{self.path}: {name}: expected a list of names as attribute columns")
+        return tuple(found)
 
     def units(self, name: str) -> tuple[str, ...]:
         """Units of a dataset: one for all, or one a column."""

@@ -57,7 +57,9 @@ def read(path: Path = PATH) -> dict[str, object]:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path}: not found; run from the project's root") from None
-    except YAMLError as error:
+    except IsADirectoryError:
+        raise Refusal(f"{path}: expected a file, found a folder") from None
+    except (YAMLError, ValueError, RecursionError) as error:
         raise Refusal(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise Refusal(f"{path}: expected sections, found {type(tree).__name__}")

@@ -10,7 +10,8 @@ from spinlock.categories.partition import FAMILIES, Config
 from spinlock.refusals import Refusal
 
 KEYS = ("group_indices", "categories")
-NAME = re.compile(r"[^\s/]+")  # a token is named category/level
+# A token is named category/level, and a picture after its category, beside overview.png.
+NAME = re.compile(r"(?!overview$)\w[\w.+-]{0,59}", re.ASCII)
 SHOWN = 3  # names of a list that may be long
 
 
@@ -69,8 +70,8 @@ def _groups(tree: object, place: str) -> dict[str, list]:
     for category, entries in groups.items():
         if not NAME.fullmatch(category):
             raise Refusal(
-                f"{place}: expected names of categories without spaces and slashes, got "
-                f"{category!r}"
+                f"{place}: expected names of categories of at most 60 letters, digits and _ . + -, "
+                f"other than overview, got {category!r}"
             )
         if not isinstance(entries, list) or not entries:
             raise Refusal(f"{place}: {category}: expected a list of columns, found {entries!r}")

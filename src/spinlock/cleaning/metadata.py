@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from spinlock.artifacts import Sink, Source
+from spinlock.refusals import Refusal
 
+SPLITS = ("train", "validation", "test", "held_out")
 LABELS = ("split", "ic_types", "evolution_policies", "noise_regimes")
 
 
@@ -15,7 +17,7 @@ class Metadata:
     """One entry per operator, in the order of the file's rows."""
 
     operator_id: Int[np.ndarray, "N"]
-    split: np.ndarray  # strings [N]: train, validation, test, held_out
+    split: np.ndarray  # strings [N], each one of `SPLITS`
     ic_types: np.ndarray  # strings [N], variant of initial condition
     evolution_policies: np.ndarray  # strings [N]
     noise_regimes: np.ndarray  # strings [N]
@@ -31,7 +33,7 @@ class Metadata:
         """
         if name in self.held_out_groups:
             member = self.held_out[:, self.held_out_groups.index(name)]
-        elif name in ("train", "validation", "test", "held_out"):
+        elif name in SPLITS:
             member = self.split == name
         else:
             raise ValueError(f"rows: no split or held-out group {name!r}")
@@ -39,8 +41,18 @@ class Metadata:
 
 
 def read(source: Source) -> Metadata:
-    """Read the group `metadata` of an open file."""
+    """Read the group `metadata` of an open file.
+
+    Raises:
+        Refusal: damaged, or a split that there is not.
+    """
     labels = {name: source.get(f"metadata/{name}", "N") for name in LABELS}
+    if (strange := ~np.isin(labels["split"], SPLITS)).any():
+        index = int(strange.argmax())
+        raise Refusal(
+            f"{source.path}: metadata/split: {str(labels['split'][index])!r} at index {index}; "
+            f"allowed: {', '.join(SPLITS)}"
+        )
     held_out = source.get("metadata/held_out", "N G")
     return Metadata(
         operator_id=source.get("metadata/operator_id", "N"),

@@ -79,10 +79,11 @@ class Choice:
             raise ValueError(
                 f"{self.name}: choices must be two or more different values, got {self.choices}"
             )
-        if len(self.weights) != len(self.choices) or min(self.weights) <= 0:
+        fit = len(self.weights) == len(self.choices) and min(self.weights) > 0
+        if not fit or math.isinf(sum(self.weights)):
             raise ValueError(
-                f"{self.name}: weights must be {len(self.choices)} positive numbers, "
-                f"got {self.weights}"
+                f"{self.name}: weights must be {len(self.choices)} positive numbers with a finite "
+                f"sum, got {self.weights}"
             )
 
     def decode(self, unit: float) -> Value:
