@@ -297,25 +297,25 @@ def score(number: int, silhouette: float | None, stability: float | None, low: f
     return Score(number=number, silhouette=silhouette, stability=stability, stability_low=low)
 
 
-def test_the_number_is_that_of_the_best_silhouette_among_the_certainly_stable():
+def test_the_number_is_that_of_the_best_silhouette_among_the_stable():
     scores = [
         score(1, None, None, None),
         score(2, 0.2, 0.9, 0.85),
-        score(3, 0.4, 0.6, 0.55),
-        score(4, 0.8, 0.7, 0.45),  # the mean is higher than that of three, and less certain
+        score(3, 0.8, 0.6, 0.59),
+        score(4, 0.4, 0.7, 0.1),  # the mean is higher than that of three, and less certain
     ]
-    assert clustering.choose(scores, 0.4) == 4
-    assert clustering.choose(scores, 0.55) == 3
-    assert clustering.choose([*scores[:3], score(5, 0.4, 0.9, 0.9)], 0.5) == 3
     assert clustering.choose(scores, 0.5) == 3
-    assert clustering.choose(scores, 0.7) == 2
-    assert clustering.choose(scores, 0.85) == 2
+    assert clustering.choose(scores, 0.6) == 3
+    assert clustering.choose(scores, 0.61) == 4
+    assert clustering.choose(scores, 0.7) == 4
+    assert clustering.choose(scores, 0.71) == 2
+    assert clustering.choose([*scores, score(5, 0.4, 0.9, 0.9)], 0.65) == 4
     assert clustering.choose(scores[:1], 0.5) == 1
 
 
-def test_the_most_stable_is_taken_if_none_certainly_is():
-    scores = [score(2, 0.2, 0.6, 0.3), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.4)]
-    assert clustering.choose(scores, 0.5) == 3
+def test_the_most_stable_is_taken_if_none_is_stable():
+    scores = [score(2, 0.2, 0.6, 0.5), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.6)]
+    assert clustering.choose(scores, 0.85) == 3
 
 
 def test_pools_that_are_not_certainly_stable_are_told(root, tmp_path, capsys, monkeypatch):

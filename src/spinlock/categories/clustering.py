@@ -187,17 +187,19 @@ def jaccards(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> Float[
 
 
 def choose(scores: Sequence[Score], min_stability: float) -> int:
-    """The number of the best silhouette among those certainly stable; if none is, the most stable.
+    """The number of the best silhouette among the stable ones; if none is, the most stable.
 
-    Certainly: the lower end of the stability's interval is at least `min_stability`. One cluster is
-    chosen only if there is no other number; of equals, the smallest number.
+    Stable: the mean is at least `min_stability`. Its interval does not count here, for where many
+    numbers are about as stable as that, another seed of the trees would leave out the finer ones
+    by chance and take far fewer. One cluster is chosen only if there is no other number; of
+    equals, the smallest number.
     """
     several = [
-        (s.number, s.silhouette, s.stability, s.stability_low)
+        (s.number, s.silhouette, s.stability)
         for s in scores
-        if s.silhouette is not None and s.stability is not None and s.stability_low is not None
+        if s.silhouette is not None and s.stability is not None
     ]
-    stable = [entry for entry in several if entry[3] >= min_stability]
+    stable = [entry for entry in several if entry[2] >= min_stability]
     if stable:
         return max(stable, key=lambda entry: (entry[1], -entry[0]))[0]
     if several:

@@ -39,7 +39,7 @@ class Config:
     min_features_per_category: int = Field(ge=1)  # columns
     num_trees: int = Field(ge=1, le=100_000)  # of resampled operators, see `clustering.bagged`
     num_bootstraps: int = Field(ge=2, le=100_000)  # resamples that choose; as many that judge
-    min_stability: float = Field(ge=0, le=1)  # least lower end of the mean adjusted Rand index
+    min_stability: float = Field(ge=0, le=1)  # least mean adjusted Rand index of a number
 
     def __post_init__(self) -> None:
         if (self.mapping_file is not None) != (self.method == "mapping"):
