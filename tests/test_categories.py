@@ -33,6 +33,7 @@ CONFIG = Config(
     max_clusters=25,
     min_features_per_category=3,
     num_trees=5,
+    num_resample_trees=4,
     num_bootstraps=5,
     min_stability=0.5,
 )
@@ -143,7 +144,9 @@ def test_averaged_trees_hold_better_under_resampling_than_one_tree():
     table = blocks([8, 8, 8, 8], 1, noise=2.5)
     stable = {}
     for num_trees in (1, 30):
-        config = replace(CONFIG, num_trees=num_trees, num_bootstraps=10)
+        config = replace(
+            CONFIG, num_trees=num_trees, num_resample_trees=num_trees, num_bootstraps=10
+        )
         scores = clustering.cluster(table, config, 6, SEED).considered
         stable[num_trees] = next(s.stability for s in scores if s.number == 4)
     assert stable[30] > stable[1] + 0.05
@@ -188,7 +191,7 @@ def test_the_nearest_is_so_on_average_though_it_be_larger():
 
 def test_stability_is_that_of_other_operators_not_of_other_trees():
     """Trees of one sample agree, though its clusters are chance and another sample has others."""
-    config = replace(CONFIG, num_trees=100, num_bootstraps=10)
+    config = replace(CONFIG, num_trees=100, num_resample_trees=100, num_bootstraps=10)
     table = np.random.default_rng(3).standard_normal((30, 24))
     reference, *others = (
         clustering.partitions(clustering.bagged(table, 100, np.random.default_rng(i)), 3, 3)
@@ -209,7 +212,7 @@ def test_each_resample_is_clustered_with_as_many_trees(monkeypatch):
 
     monkeypatch.setattr(clustering, "bagged", counted)
     clustering.cluster(blocks([4, 4], 0), replace(CONFIG, num_bootstraps=3), 4, SEED)
-    assert trees == [CONFIG.num_trees] * (1 + 3 + 3)
+    assert trees == [CONFIG.num_trees] + [CONFIG.num_resample_trees] * (3 + 3)
 
 
 def test_the_number_is_chosen_by_some_resamples_and_judged_by_others(monkeypatch):

@@ -122,7 +122,8 @@ def resampled(
 ) -> list[Found]:
     """What `partitions` finds in `num_bootstraps` sets of operators drawn with replacement.
 
-    The clusters of a resample are found as those of the whole table are, bagging included.
+    The clusters of a resample are found as those of the whole table are, bagging included, though
+    by fewer trees: what its clusters owe to chance alone counts against the whole table's.
 
     Args:
         table: one number per operator and column.
@@ -135,7 +136,7 @@ def resampled(
     for number in range(config.num_bootstraps):
         rng = randomness.stream(seed, f"categories/{purpose}", realization=number)
         drawn = table[rng.integers(len(table), size=len(table))]
-        distance = bagged(drawn, config.num_trees, rng)
+        distance = bagged(drawn, config.num_resample_trees, rng)
         found.append(partitions(distance, config.min_features_per_category, max_number))
     return found
 

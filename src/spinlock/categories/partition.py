@@ -38,6 +38,7 @@ class Config:
     max_clusters: int = Field(ge=1)  # categories in all
     min_features_per_category: int = Field(ge=1)  # columns
     num_trees: int = Field(ge=1, le=100_000)  # of resampled operators, see `clustering.bagged`
+    num_resample_trees: int = Field(ge=1, le=100_000)  # the same in each of the resamples
     num_bootstraps: int = Field(ge=2, le=100_000)  # resamples that choose; as many that judge
     min_stability: float = Field(ge=0, le=1)  # least mean adjusted Rand index of a number
 
