@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spinlock import artifacts, params, runtime
+from spinlock import artifacts, params, runtime, workers
 from spinlock.categories import discovery, mapping, partition, quality
 from spinlock.cleaning import cleanset
 
@@ -13,10 +13,12 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     """Read clean.h5, and a mapping if one is named; write categories.json and how good it is."""
     config = params.load("discover_categories", partition.Config)
     seed = params.load("seed", int)
+    settings = params.load("runtime", runtime.Config)
     given = mapping.read(mappings / config.mapping_file) if config.mapping_file else None
     source = cleanset.read(clean)
     train = source.aggregated.take(source.rows("train"))
-    found = discovery.discover(train, source.columns, config, seed, given)
+    with workers.side_by_side(settings.num_workers) as run:
+        found = discovery.discover(train, source.columns, config, seed, given, run)
     partition.write(categories, found, config, seed)
     table = discovery.summaries(train, source.columns)
     scores = quality.metrics(found, table)

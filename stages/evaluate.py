@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from spinlock import artifacts, params, runtime
+from spinlock import artifacts, params, runtime, workers
 from spinlock.cleaning import raw
 from spinlock.evaluation import consistency, exemplars, portraits, report, scorecard, tables
 from spinlock.evaluation.config import Config
-from spinlock.evaluation.workers import side_by_side
 from spinlock.plots import dashboards, features, files, vocabulary_page
 
 
@@ -19,7 +18,7 @@ def main(*paths: Path) -> str:
     *made, curves, metrics, card, plots = paths
     config, settings = params.load("evaluate", Config), params.load("runtime", runtime.Config)
     sources, history = consistency.read(made), dashboards.read_curves(curves)
-    with side_by_side(settings.num_workers) as start:
+    with workers.side_by_side(settings.num_workers) as start:
         evaluation = report.Evaluation(sources, config, start)
         found = evaluation.run()
         artifacts.write_metrics(metrics, tables.headlines(found.metrics))

@@ -18,6 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import synthetic_features as synthetic
+from spinlock import workers
 from spinlock.categories import clustering, defining, mapping, naming, quality
 from spinlock.categories.discovery import discover, summaries
 from spinlock.categories.partition import Config, Score
@@ -38,6 +39,13 @@ CONFIG = Config(
     min_stability=0.5,
 )
 SEED = 7
+RUNTIME = {
+    "executor": "sequential",
+    "workers": 1,
+    "batch_size": 1,
+    "device": "cpu",
+    "store": "s",
+}
 FEATURES = synthetic.features(240)
 CLEANER = fit(synthetic.train(FEATURES), FEATURES.names, synthetic.THRESHOLDS)
 COLUMNS = CLEANER.kept
@@ -219,8 +227,8 @@ def test_the_number_is_chosen_by_some_resamples_and_judged_by_others(monkeypatch
     table = blocks([8, 8, 8, 8], 1, noise=3)
     asked, resampled = [], clustering.resampled
 
-    def known(*arguments):
-        asked.append((arguments[-1], resampled(*arguments)))
+    def known(*arguments, run):
+        asked.append((arguments[-1], resampled(*arguments, run=run)))
         return asked[-1][1]
 
     monkeypatch.setattr(clustering, "resampled", known)
@@ -300,25 +308,35 @@ def score(number: int, silhouette: float | None, stability: float | None, low: f
     return Score(number=number, silhouette=silhouette, stability=stability, stability_low=low)
 
 
-def test_the_number_is_that_of_the_best_silhouette_among_the_stable():
+def test_the_number_is_that_of_the_best_silhouette_among_the_certainly_stable():
     scores = [
         score(1, None, None, None),
         score(2, 0.2, 0.9, 0.85),
-        score(3, 0.8, 0.6, 0.59),
-        score(4, 0.4, 0.7, 0.1),  # the mean is higher than that of three, and less certain
+        score(3, 0.4, 0.6, 0.55),
+        score(4, 0.8, 0.7, 0.45),  # the mean is higher than that of three, and less certain
     ]
+    assert clustering.choose(scores, 0.4) == 4
+    assert clustering.choose(scores, 0.55) == 3
+    assert clustering.choose([*scores[:3], score(5, 0.4, 0.9, 0.9)], 0.5) == 3
     assert clustering.choose(scores, 0.5) == 3
-    assert clustering.choose(scores, 0.6) == 3
-    assert clustering.choose(scores, 0.61) == 4
-    assert clustering.choose(scores, 0.7) == 4
-    assert clustering.choose(scores, 0.71) == 2
-    assert clustering.choose([*scores, score(5, 0.4, 0.9, 0.9)], 0.65) == 4
+    assert clustering.choose(scores, 0.7) == 2
+    assert clustering.choose(scores, 0.85) == 2
     assert clustering.choose(scores[:1], 0.5) == 1
 
 
-def test_the_most_stable_is_taken_if_none_is_stable():
-    scores = [score(2, 0.2, 0.6, 0.5), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.6)]
-    assert clustering.choose(scores, 0.85) == 3
+def test_the_most_stable_is_taken_if_none_certainly_is():
+    scores = [score(2, 0.2, 0.6, 0.3), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.4)]
+    assert clustering.choose(scores, 0.5) == 3
+
+
+def test_resamples_clustered_by_processes_are_the_same():
+    here = clustering.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED)
+    with workers.side_by_side(2) as run:
+        there = clustering.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED, run)
+    assert (there.labels == here.labels).all()
+    assert there.considered == here.considered
+    assert there.considered[1].stability < 1
+    assert (there.judged, there.held, there.tree) == (here.judged, here.held, here.tree)
 
 
 def test_pools_that_are_not_certainly_stable_are_told(root, tmp_path, capsys, monkeypatch):
@@ -600,6 +618,7 @@ def run_stage(root: Path, folder: Path, found: cleanset.CleanSet, section: Confi
     tree = {
         "seed": SEED,
         "discover_categories": TypeAdapter(Config).dump_python(section, mode="json"),
+        "runtime": RUNTIME,
     }
     (folder / "params.yaml").write_text(json.dumps(tree))
     cleanset.write(folder / "clean.h5", found, {})

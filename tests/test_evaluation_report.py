@@ -8,6 +8,7 @@ import torch
 
 import evaluation_case as case
 import noa_cases
+from spinlock import workers
 from spinlock.evaluation import (
     ablations,
     consistency,
@@ -16,7 +17,6 @@ from spinlock.evaluation import (
     emulation,
     fields,
     views,
-    workers,
 )
 from spinlock.evaluation.agent import ABLATIONS, BASELINES, PREDICTORS
 from spinlock.evaluation.report import Evaluation

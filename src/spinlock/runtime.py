@@ -35,7 +35,7 @@ class Config:
     """
 
     executor: Literal["sequential", "processes"]
-    workers: int = Field(ge=1)  # processes of generate, extract, evaluate; threads of train_noa
+    workers: int = Field(ge=1)  # processes of most stages; threads of train_noa
     batch_size: int = Field(ge=1)  # operators that a worker of extract describes at a time
     device: Literal["cpu", "cuda"]  # of the rollouts of generate; all else is computed on the CPU
     store: str = Field(min_length=1)  # folder of finished shards, shared between runs

@@ -11,7 +11,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata, t
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from spinlock import randomness
+from spinlock import randomness, workers
 from spinlock.categories.partition import Config, Score, Tree
 
 CONFIDENCE = 0.95  # of the one-sided interval of a stability
@@ -118,7 +118,12 @@ def silhouette(distance: Float[np.ndarray, "D D"], labels: Int[np.ndarray, "D"])
 
 
 def resampled(
-    table: Float[np.ndarray, "n D"], max_number: int, config: Config, seed: int, purpose: str
+    table: Float[np.ndarray, "n D"],
+    max_number: int,
+    config: Config,
+    seed: int,
+    purpose: str,
+    run: workers.Run = workers.here,
 ) -> list[Found]:
     """What `partitions` finds in `num_bootstraps` sets of operators drawn with replacement.
 
@@ -131,14 +136,24 @@ def resampled(
         config: how.
         seed: root seed.
         purpose: of the resamples; those of another purpose are others.
+        run: where the resamples are clustered; it changes no bit.
     """
-    found = []
-    for number in range(config.num_bootstraps):
-        rng = randomness.stream(seed, f"categories/{purpose}", realization=number)
-        drawn = table[rng.integers(len(table), size=len(table))]
-        distance = bagged(drawn, config.num_resample_trees, rng)
-        found.append(partitions(distance, config.min_features_per_category, max_number))
-    return found
+    one = functools.partial(_resample, table, max_number, config, seed, f"categories/{purpose}")
+    return list(run([functools.partial(one, number) for number in range(config.num_bootstraps)]))
+
+
+def _resample(
+    table: Float[np.ndarray, "n D"],
+    max_number: int,
+    config: Config,
+    seed: int,
+    purpose: str,
+    number: int,
+) -> Found:
+    rng = randomness.stream(seed, purpose, realization=number)
+    drawn = table[rng.integers(len(table), size=len(table))]
+    distance = bagged(drawn, config.num_resample_trees, rng)
+    return partitions(distance, config.min_features_per_category, max_number)
 
 
 def stability(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> tuple[float, float]:
@@ -190,17 +205,16 @@ def jaccards(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> Float[
 def choose(scores: Sequence[Score], min_stability: float) -> int:
     """The number of the best silhouette among the stable ones; if none is, the most stable.
 
-    Stable: the mean is at least `min_stability`. Its interval does not count here, for where many
-    numbers are about as stable as that, another seed of the trees would leave out the finer ones
-    by chance and take far fewer. One cluster is chosen only if there is no other number; of
-    equals, the smallest number.
+    Stable: even the lower end of the interval is at least `min_stability`, so that the resamples
+    of another seed take the same number. One cluster is chosen only if there is no other number;
+    of equals, the smallest number.
     """
     several = [
-        (s.number, s.silhouette, s.stability)
+        (s.number, s.silhouette, s.stability, s.stability_low)
         for s in scores
-        if s.silhouette is not None and s.stability is not None
+        if s.silhouette is not None and s.stability is not None and s.stability_low is not None
     ]
-    stable = [entry for entry in several if entry[2] >= min_stability]
+    stable = [entry for entry in several if entry[3] >= min_stability]
     if stable:
         return max(stable, key=lambda entry: (entry[1], -entry[0]))[0]
     if several:
@@ -220,14 +234,18 @@ class Clusters:
 
 
 def cluster(
-    table: Float[np.ndarray, "n D"], config: Config, max_number: int, seed: int
+    table: Float[np.ndarray, "n D"],
+    config: Config,
+    max_number: int,
+    seed: int,
+    run: workers.Run = workers.here,
 ) -> Clusters:
     """Cluster columns into the number that `choose` prefers, and judge it by fresh resamples."""
     rng = randomness.stream(seed, "categories/trees")
     distance = bagged(table, config.num_trees, rng)
     found = partitions(distance, config.min_features_per_category, max_number)
     apart = distances(table)
-    judge = functools.partial(resampled, table, max(found), config, seed)
+    judge = functools.partial(resampled, table, max(found), config, seed, run=run)
     resamples = judge("choice") if len(found) > 1 else []
     scores = tuple(_score(labels, apart, resamples) for labels in found.values())
     labels = found[choose(scores, config.min_stability)]

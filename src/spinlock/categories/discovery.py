@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int
 
+from spinlock import workers
 from spinlock.categories import clustering, mapping, naming, quality
 from spinlock.categories.partition import Config, Partition
 from spinlock.cleaning.sets import FAMILIES, Cleaned
@@ -32,6 +33,7 @@ def discover(
     config: Config,
     seed: int,
     given: object = None,
+    run: workers.Run = workers.here,
 ) -> Partition:
     """Group the cleaned columns into categories.
 
@@ -41,6 +43,7 @@ def discover(
         config: how.
         seed: root seed, for the resamples.
         given: the JSON of `config.mapping_file`, with the method "mapping".
+        run: where the resamples are clustered; it changes no bit.
 
     Raises:
         Refusal: fewer than two operators, categories larger than any pool, or a mapping that does
@@ -64,7 +67,7 @@ def discover(
                 groups += mapping.semantic(names, minimum, budget, "discover_categories")
                 continue
             values = np.stack([table[name] for name in names], 1)
-            clusters[pool] = clustering.cluster(values, config, budget, seed)
+            clusters[pool] = clustering.cluster(values, config, budget, seed, run)
             groups += _grouped(names, clusters[pool].labels)
         telling = [quality.telling(names, table)[0] for names in groups]
         categories = dict(zip(naming.names(groups, telling), groups, strict=True))

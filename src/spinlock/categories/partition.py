@@ -40,7 +40,7 @@ class Config:
     num_trees: int = Field(ge=1, le=100_000)  # of resampled operators, see `clustering.bagged`
     num_resample_trees: int = Field(ge=1, le=100_000)  # the same in each of the resamples
     num_bootstraps: int = Field(ge=2, le=100_000)  # resamples that choose; as many that judge
-    min_stability: float = Field(ge=0, le=1)  # least mean adjusted Rand index of a number
+    min_stability: float = Field(ge=0, le=1)  # least lower end of the mean adjusted Rand index
 
     def __post_init__(self) -> None:
         if (self.mapping_file is not None) != (self.method == "mapping"):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int
 
-from spinlock import runtime
+from spinlock import runtime, workers
 from spinlock.evaluation import agent as agent_scores
 from spinlock.evaluation import (
     codespace,
@@ -20,7 +20,6 @@ from spinlock.evaluation import (
     tables,
     views,
     vocabulary,
-    workers,
 )
 from spinlock.evaluation.codes import Fit
 from spinlock.evaluation.config import Config

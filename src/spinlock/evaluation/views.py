@@ -6,10 +6,9 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int
 
-from spinlock import runtime
+from spinlock import runtime, workers
 from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.sets import FeatureSet
-from spinlock.evaluation import workers
 from spinlock.features import extract
 from spinlock.features.summary.trajectories import Step
 from spinlock.noa.losses import groups

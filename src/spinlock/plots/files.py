@@ -6,8 +6,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from spinlock import workers
 from spinlock.artifacts import replacing
-from spinlock.evaluation import workers
 from spinlock.plots.canvas import Canvas
 from spinlock.plots.style import DPI, settings
 

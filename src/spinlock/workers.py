@@ -54,7 +54,7 @@ def _results(found: Iterator[Any]) -> Iterator[Any]:
     try:
         yield from found
     except BrokenProcessPool:
-        raise Refusal("evaluate: a worker died (killed, or out of memory?)") from None
+        raise Refusal("a worker died (killed, or out of memory?)") from None
 
 
 def _call(job: Job) -> Any:

@@ -10,13 +10,13 @@ from functools import partial
 import pytest
 import torch
 
-from spinlock.evaluation import workers
+from spinlock import workers
 from spinlock.refusals import Refusal
 
 LARGE = """
 import os, signal, sys, time
 from functools import partial
-from spinlock.evaluation import workers
+from spinlock import workers
 
 def work(number, content):
     if number:
@@ -113,6 +113,4 @@ def test_an_interruption_ends_it_though_large_jobs_wait(tmp_path):
 def test_a_worker_that_dies_is_a_refusal_though_large_jobs_wait(tmp_path):
     status, said = ended(start(tmp_path, "die"))
     assert status == 1
-    assert said.splitlines()[-1].endswith(
-        "Refusal: evaluate: a worker died (killed, or out of memory?)"
-    )
+    assert said.splitlines()[-1].endswith("Refusal: a worker died (killed, or out of memory?)")
