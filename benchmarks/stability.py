@@ -14,15 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from spinlock import artifacts, params, randomness, runtime
+from spinlock import params, randomness, runtime
+from spinlock.categories import grouping
 from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning import report as cleaner_report
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.cleaning.metadata import Metadata
 from spinlock.evaluation import stability
-from spinlock.tokenizer import allocation, report, training
+from spinlock.tokenizer import report, training
+from spinlock.tokenizer.blank import build
 from spinlock.tokenizer.config import Config
-from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.model import Tokenizer
 
 PER_OPERATOR = ("summary", "temporal", "summary_mask", "temporal_mask")
@@ -64,11 +65,8 @@ def trained(
 def blank(source: CleanSet, config: Config, seed: int) -> Tokenizer:
     """A tokenizer before training, its levels those of all training operators of the source."""
     fitted = cleaner_report.read(Path("models/cleaner.h5"))
-    mapping = artifacts.read_object(Path("data/categories.json"))["categories"]
-    channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
-    layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
-    levels = allocation.levels(source.aggregated.take(source.rows("train")), layout, config, seed)
-    return Tokenizer(fitted, mapping, config, levels, channels, steps)
+    mapping = grouping.read(Path("data/categories.json")).categories
+    return build(source, fitted, mapping, config, seed)
 
 
 def learn(

@@ -26,7 +26,7 @@ def main(*paths: Path) -> str:
         for name, rows in found.tables.items():
             artifacts.write_table(plots / f"{name}.csv", rows)
         shown = portraits.gallery(raw.read(made[2]), sources.operators, sources.index)
-        figures = dashboards.pictures(evaluation, found, history, artifacts.read_object(made[5]))
+        figures = dashboards.pictures(evaluation, found, history)
         drawn = files.draw(figures | features.pictures(shown), plots, start)
         told = exemplars.describe(found.vocabulary, sources, settings.num_workers)
         vocabulary_page.save(told, plots / "vocabulary")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import curves
 from spinlock import artifacts, params, runtime
+from spinlock.categories import grouping
 from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning import report as cleaner_report
-from spinlock.tokenizer import allocation, report, training
+from spinlock.tokenizer import blank, report, training
 from spinlock.tokenizer.config import Config
-from spinlock.tokenizer.layout import assign
-from spinlock.tokenizer.model import Tokenizer
 
 NAME = "train-vqvae"
 
@@ -22,11 +21,8 @@ def main(*paths: Path) -> str:
     config, seed = params.load("train_vqvae", Config), params.load("seed", int)
     source = cleanset.read(clean)
     report.check(config, source)
-    fitted, mapping = cleaner_report.read(cleaner), artifacts.read_object(categories)["categories"]
-    channels, steps = source.aggregated.fields.shape[1], source.aggregated.temporal.shape[1]
-    layout = assign(mapping, fitted.kept, config.temporal_bins, steps)
-    levels = allocation.levels(source.aggregated.take(source.rows("train")), layout, config, seed)
-    model = Tokenizer(fitted, mapping, config, levels, channels, steps)
+    fitted, mapping = cleaner_report.read(cleaner), grouping.read(categories).categories
+    model = blank.build(source, fitted, mapping, config, seed)
     provenance = {"train_vqvae": asdict(config), "seed": seed}
     inputs = runtime.file_fingerprint(clean, further, cleaner, categories)
     key = runtime.fingerprint(provenance, runtime.code_fingerprint(), inputs)

@@ -12,6 +12,7 @@ import operator_cases
 import synthetic_features
 import tokenizer_cases
 from spinlock import store
+from spinlock.categories.grouping import Grouping
 from spinlock.cleaning import cleanset, fitting, raw
 from spinlock.evaluation.config import Config
 from spinlock.evaluation.consistency import Sources
@@ -141,6 +142,9 @@ def sources(folder: Path) -> Sources:
     train = features.aggregated.take(features.metadata.rows("train"))
     cleaner = fitting.fit(train, features.names, synthetic_features.THRESHOLDS)
     cleaned = cleanset.clean(features, cleaner)
+    tokenizer = tokenizer_cases.started(
+        cleaner, cleaned, levels="allocated", codebook_size=6, latent_dim=4
+    )
     return Sources(
         operators=operators,
         index=index,
@@ -148,9 +152,8 @@ def sources(folder: Path) -> Sources:
         further=cleaner.apply(
             further.aggregated.take(further.metadata.rows("train")), smooth=False
         ),
-        tokenizer=tokenizer_cases.started(
-            cleaner, cleaned, levels="allocated", codebook_size=6, latent_dim=4
-        ),
+        grouping=Grouping(categories=tokenizer.mapping, pools=tokenizer.mapping, trees={}),
+        tokenizer=tokenizer,
         agent=oracle(index),
     )
 

@@ -33,19 +33,41 @@ def test_what_is_written_is_read(tmp_path):
         assert "group/other" not in source
 
 
-@pytest.mark.parametrize("columns", [None, "[NaN, 1]", '"abcd"', "{", "[" * 100_000])
-def test_columns_that_are_no_names_are_refused_by_dataset(tmp_path, columns):
+@pytest.mark.parametrize("attribute", ["columns", "units"])
+@pytest.mark.parametrize("said", [None, "[NaN, 1]", '"abcd"', "{", "[" * 100_000])
+def test_columns_and_units_that_are_no_names_are_refused_by_dataset(tmp_path, said, attribute):
     path = tmp_path / "features.h5"
     write(path)
     with h5py.File(path, "r+") as file:
-        del file["group/values"].attrs["columns"]
-        if columns:
-            file["group/values"].attrs["columns"] = columns
+        del file["group/values"].attrs[attribute]
+        if said:
+            file["group/values"].attrs[attribute] = said
+    expected = f"{path}: group/values: expected a list of names as attribute {attribute}"
+    with artifacts.reading(path, "features") as source, pytest.raises(Refusal, match=expected):
+        getattr(source, attribute)("group/values")
+
+
+def test_names_of_a_dataset_that_is_not_there_are_refused(tmp_path):
+    path = tmp_path / "features.h5"
+    write(path)
+    with artifacts.reading(path, "features") as source:
+        with pytest.raises(Refusal, match=f"{path}: dataset 'group/other' is missing"):
+            source.columns("group/other")
+        with pytest.raises(Refusal, match=f"{path}: dataset 'group' is missing"):
+            source.units("group")
+
+
+@pytest.mark.parametrize("said", ["[1]", "null", "{", "[" * 100_000])
+def test_a_provenance_that_is_no_object_is_refused(tmp_path, said):
+    path = tmp_path / "features.h5"
+    write(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["provenance"] = said
     with (
         artifacts.reading(path, "features") as source,
-        pytest.raises(Refusal, match=f"{path}: group/values: expected a list of names"),
+        pytest.raises(Refusal, match=f"{path}: expected a JSON object as attribute provenance"),
     ):
-        source.columns("group/values")
+        _ = source.provenance
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):

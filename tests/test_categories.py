@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import synthetic_features as synthetic
 from spinlock import workers
-from spinlock.categories import clustering, defining, mapping, naming, quality
+from spinlock.categories import clustering, defining, mapping, naming, quality, selection
 from spinlock.categories.discovery import discover, summaries
 from spinlock.categories.partition import Config, Score
 from spinlock.cleaning import cleanset
@@ -119,7 +119,7 @@ def test_a_category_may_have_all_columns_of_the_largest_pool():
 @given(sizes=st.lists(st.integers(3, 7), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_separate_blocks_are_recovered_whatever_the_signs(sizes, seed):
     table = blocks(sizes, seed)
-    found = clustering.cluster(table, CONFIG, 10, seed)
+    found = selection.cluster(table, CONFIG, 10, seed)
     assert found.labels.tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
     assert found.judged.number == len(sizes)
     assert found.judged.stability == found.judged.stability_low == 1.0
@@ -155,14 +155,14 @@ def test_averaged_trees_hold_better_under_resampling_than_one_tree():
         config = replace(
             CONFIG, num_trees=num_trees, num_resample_trees=num_trees, num_bootstraps=10
         )
-        scores = clustering.cluster(table, config, 6, SEED).considered
+        scores = selection.cluster(table, config, 6, SEED).considered
         stable[num_trees] = next(s.stability for s in scores if s.number == 4)
     assert stable[30] > stable[1] + 0.05
 
 
 def test_the_tree_merges_every_column_once_at_rising_heights():
     table = blocks([4, 3, 5], 2, noise=0.8)
-    tree = clustering.cluster(table, CONFIG, 6, SEED).tree
+    tree = selection.cluster(table, CONFIG, 6, SEED).tree
     merged = sorted(node for left, right, _ in tree for node in (left, right))
     assert merged == list(range(2 * 12 - 2))
     heights = [height for _, _, height in tree]
@@ -206,8 +206,8 @@ def test_stability_is_that_of_other_operators_not_of_other_trees():
         for i in range(11)
     )
     of_trees = np.mean([adjusted_rand_score(reference[3], other[3]) for other in others])
-    resamples = clustering.resampled(table, 3, config, SEED, "choice")
-    of_operators, _ = clustering.stability(reference[3], resamples)
+    resamples = selection.resampled(table, reference, config, SEED, "choice")
+    of_operators, _ = selection.stability(reference[3], [each.found for each in resamples])
     assert of_operators < of_trees - 0.2
 
 
@@ -219,36 +219,38 @@ def test_each_resample_is_clustered_with_as_many_trees(monkeypatch):
         return bagged(table, num_trees, rng)
 
     monkeypatch.setattr(clustering, "bagged", counted)
-    clustering.cluster(blocks([4, 4], 0), replace(CONFIG, num_bootstraps=3), 4, SEED)
+    selection.cluster(blocks([4, 4], 0), replace(CONFIG, num_bootstraps=3), 4, SEED)
     assert trees == [CONFIG.num_trees] + [CONFIG.num_resample_trees] * (3 + 3)
 
 
 def test_the_number_is_chosen_by_some_resamples_and_judged_by_others(monkeypatch):
     table = blocks([8, 8, 8, 8], 1, noise=3)
-    asked, resampled = [], clustering.resampled
+    asked, resampled = [], selection.resampled
 
-    def known(*arguments, run):
-        asked.append((arguments[-1], resampled(*arguments, run=run)))
-        return asked[-1][1]
+    def known(table, reference, *arguments, run):
+        made = resampled(table, reference, *arguments, run=run)
+        asked.append((reference, arguments[-1], [each.found for each in made]))
+        return made
 
-    monkeypatch.setattr(clustering, "resampled", known)
-    found = clustering.cluster(table, CONFIG, 6, SEED)
-    (first, choosing), (second, judging) = asked
+    monkeypatch.setattr(selection, "resampled", known)
+    found = selection.cluster(table, CONFIG, 6, SEED)
+    (reference, first, choosing), (_, second, judging) = asked
     assert (first, second) == ("choice", "judgement")
     own = next(score for score in found.considered if score.number == found.judged.number)
-    assert (own.stability, own.stability_low) == clustering.stability(found.labels, choosing)
-    judged = clustering.stability(found.labels, judging)
+    assert (own.stability, own.stability_low) == selection.stability(found.labels, choosing)
+    judged = selection.stability(found.labels, judging)
     assert (found.judged.stability, found.judged.stability_low) == judged
     assert own.stability != found.judged.stability
-    assert found.held == tuple(clustering.jaccards(found.labels, judging))
-    again = resampled(table, 6, CONFIG, SEED, "judgement")
-    assert clustering.stability(found.labels, again) == judged
+    assert found.held == tuple(selection.jaccards(found.labels, judging))
+    again = resampled(table, reference, CONFIG, SEED, "judgement")
+    assert selection.stability(found.labels, [each.found for each in again]) == judged
 
 
 def test_each_resample_draws_as_many_operators_with_replacement(monkeypatch):
     table, seen, bagged = blocks([4, 4], 0), [], clustering.bagged
     monkeypatch.setattr(clustering, "bagged", lambda t, *rest: seen.append(t) or bagged(t, *rest))
-    clustering.resampled(table, 2, replace(CONFIG, num_bootstraps=4), SEED, "choice")
+    whole = {1: np.zeros(8, dtype=int)}
+    selection.resampled(table, whole, replace(CONFIG, num_bootstraps=4), SEED, "choice")
     rows = [np.searchsorted(np.sort(table[:, 0]), drawn[:, 0]) for drawn in seen]
     assert all(len(drawn) == len(table) for drawn in rows)
     assert len({tuple(drawn) for drawn in rows}) == 4
@@ -271,7 +273,7 @@ def test_a_stability_is_the_mean_index_and_its_lower_end_that_of_students_t():
     others = [np.array(other) for other in ([1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1])]
     resamples = [{2: others[0]}, {2: others[1]}, {3: others[0]}]  # the third has no two clusters
     values = [1.0, adjusted_rand_score(labels, others[1]), 0.0]
-    mean, low = clustering.stability(labels, resamples)
+    mean, low = selection.stability(labels, resamples)
     assert mean == pytest.approx(np.mean(values))
     error = np.std(values, ddof=1) / np.sqrt(3)
     assert low == pytest.approx(np.mean(values) - 2.919986 * error)  # t of 0.95 and 2 degrees
@@ -280,15 +282,15 @@ def test_a_stability_is_the_mean_index_and_its_lower_end_that_of_students_t():
 def test_a_cluster_holds_by_its_jaccard_index_with_the_most_like_of_each_resample():
     labels = np.array([0, 0, 0, 0, 1, 1])
     same, other = np.array([1, 1, 1, 1, 0, 0]), np.array([0, 0, 0, 1, 1, 1])
-    found = clustering.jaccards(labels, [{2: same}, {2: other}, {1: same}])
+    found = selection.jaccards(labels, [{2: same}, {2: other}, {1: same}])
     np.testing.assert_allclose(found, [(1 + 3 / 4 + 0) / 3, (1 + 2 / 3 + 0) / 3])
     labels, other = np.array([0, 0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 0, 0, 0, 1, 2])
-    np.testing.assert_allclose(clustering.jaccards(labels, [{3: other}]), [4 / 6, 2 / 6, 1 / 2])
+    np.testing.assert_allclose(selection.jaccards(labels, [{3: other}]), [4 / 6, 2 / 6, 1 / 2])
 
 
 def test_the_silhouette_is_of_the_columns_distances():
     table = blocks([4, 3, 5], 2, noise=0.8)
-    found = clustering.cluster(table, CONFIG, 6, SEED)
+    found = selection.cluster(table, CONFIG, 6, SEED)
     distance = 1 - spearmanr(table).statistic ** 2
     expected = silhouette_score(distance, found.labels, metric="precomputed")
     own = next(score for score in found.considered if score.number == found.labels.max() + 1)
@@ -298,41 +300,96 @@ def test_the_silhouette_is_of_the_columns_distances():
 def test_noise_is_not_stable_and_structure_is():
     noise = np.random.default_rng(0).standard_normal((200, 24))
     config = replace(CONFIG, num_bootstraps=10)
-    of_noise = clustering.cluster(noise, config, 6, SEED).considered
-    of_blocks = clustering.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED).considered
+    of_noise = selection.cluster(noise, config, 6, SEED).considered
+    of_blocks = selection.cluster(blocks([6, 6, 6, 6], 0), config, 6, SEED).considered
     assert max(score.stability for score in of_noise if score.number > 1) < 0.5
     assert next(score.stability for score in of_blocks if score.number == 4) == 1.0
 
 
-def score(number: int, silhouette: float | None, stability: float | None, low: float | None):
-    return Score(number=number, silhouette=silhouette, stability=stability, stability_low=low)
+def score(
+    number: int,
+    silhouette: float | None,
+    stability: float | None,
+    low: float | None,
+    behind: float | None = None,
+) -> Score:
+    return Score(
+        number=number,
+        silhouette=silhouette,
+        stability=stability,
+        stability_low=low,
+        behind=behind,
+    )
 
 
-def test_the_number_is_that_of_the_best_silhouette_among_the_certainly_stable():
-    scores = [
-        score(1, None, None, None),
-        score(2, 0.2, 0.9, 0.85),
-        score(3, 0.4, 0.6, 0.55),
-        score(4, 0.8, 0.7, 0.45),  # the mean is higher than that of three, and less certain
+SCORES = [
+    score(1, None, None, None),
+    score(2, 0.2, 0.95, 0.9),
+    score(3, 0.4, 0.9, 0.85),
+    score(4, 0.8, 0.9, 0.45),  # as stable as three, and less certainly
+    score(5, 0.41, 0.85, 0.8),
+]
+
+
+def drawn_with(**silhouettes: list[float]) -> list[selection.Resample]:
+    """Resamples in which two to five clusters have these silhouettes."""
+    columns = {"two": 2, "three": 3, "four": 4, "five": 5}
+    drawn = zip(*(silhouettes[name] for name in columns), strict=True)
+    numbers = columns.values()
+    return [
+        selection.Resample(found={}, silhouettes={1: None, **dict(zip(numbers, row, strict=True))})
+        for row in drawn
     ]
-    assert clustering.choose(scores, 0.4) == 4
-    assert clustering.choose(scores, 0.55) == 3
-    assert clustering.choose([*scores[:3], score(5, 0.4, 0.9, 0.9)], 0.5) == 3
-    assert clustering.choose(scores, 0.5) == 3
-    assert clustering.choose(scores, 0.7) == 2
-    assert clustering.choose(scores, 0.85) == 2
-    assert clustering.choose(scores[:1], 0.5) == 1
+
+
+def test_the_certainly_stable_are_compared_with_the_best_of_them():
+    rising = np.linspace(0, 1, 21)  # of which the percentile 5 is 0.05
+    drawn = drawn_with(two=rising - 0.3, three=0 * rising, four=9 * rising, five=rising - 0.01)
+    found = selection.compared(SCORES, drawn, 0.8)
+    assert [s.number for s in found if s.behind is None] == [1, 4]
+    assert [s.behind for s in found if s.behind is not None] == pytest.approx([0.29, 0.04, 0])
+    assert [replace(s, behind=None) for s in found] == SCORES
+    with_four = selection.compared(SCORES, drawn, 0.45)
+    assert with_four[2].behind == pytest.approx(9 * 0.05)
+    assert with_four[3].behind == 0
+    only_two = selection.compared(SCORES, drawn, 0.86)
+    assert [s.behind for s in only_two] == [None, 0, None, None, None]
+    assert list(selection.compared(SCORES, drawn, 0.91)) == SCORES
+
+
+def test_the_smallest_number_is_taken_that_is_not_certainly_behind():
+    first, *several = SCORES
+    behind = dict(zip((2, 3, 5), (0.1, -0.01, 0.0), strict=True))
+    found = [first, *(replace(s, behind=behind.get(s.number)) for s in several)]
+    assert selection.choose(found) == 3
+    assert selection.choose([s for s in found if s.number != 3]) == 5
+    assert selection.choose([replace(s, behind=s.behind and 0.0) for s in found]) == 2
 
 
 def test_the_most_stable_is_taken_if_none_certainly_is():
-    scores = [score(2, 0.2, 0.6, 0.3), score(3, 0.1, 0.8, 0.2), score(4, 0.9, 0.7, 0.4)]
-    assert clustering.choose(scores, 0.5) == 3
+    assert selection.choose(SCORES) == 2
+    assert selection.choose([SCORES[0], *SCORES[3:1:-1]]) == 3  # of equals the smaller
+    assert selection.choose([*SCORES, score(6, None, 1.0, 1.0)]) == 2
+    assert selection.choose(SCORES[:1]) == 1
+
+
+def test_the_silhouettes_of_a_resample_are_those_of_the_whole_tables_clusters(monkeypatch):
+    table, seen, bagged = blocks([8, 8, 8], 1, noise=2.0), [], clustering.bagged
+    monkeypatch.setattr(clustering, "bagged", lambda t, *rest: seen.append(t) or bagged(t, *rest))
+    reference = clustering.partitions(clustering.distances(table), 3, 6)
+    found = selection.resampled(table, reference, CONFIG, SEED, "choice")
+    for resample, drawn in zip(found, seen, strict=True):
+        apart = clustering.distances(drawn)
+        assert resample.silhouettes == {
+            number: clustering.silhouette(apart, labels) for number, labels in reference.items()
+        }
+    assert len({resample.silhouettes[3] for resample in found}) == CONFIG.num_bootstraps
 
 
 def test_resamples_clustered_by_processes_are_the_same():
-    here = clustering.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED)
+    here = selection.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED)
     with workers.side_by_side(2) as run:
-        there = clustering.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED, run)
+        there = selection.cluster(blocks([8, 8, 8], 1, noise=2.0), CONFIG, 6, SEED, run)
     assert (there.labels == here.labels).all()
     assert there.considered == here.considered
     assert there.considered[1].stability < 1
@@ -376,7 +433,7 @@ def test_redundancy_is_the_rank_correlation_of_first_components():
 def test_what_is_published_is_what_was_judged_each_category_with_its_own():
     names = {"x": ("a", "b"), "y": ("c", "d")}
     judged, choosing = score(2, 0.3, 0.7, 0.6), score(2, 0.3, 0.9, 0.8)
-    clusters = clustering.Clusters(
+    clusters = selection.Clusters(
         labels=np.array([0, 0, 1, 1]), considered=(choosing,), judged=judged, held=(0.25, 0.75),
         tree=(),
     )  # fmt: skip
@@ -661,13 +718,13 @@ def test_what_the_stage_writes_is_a_mapping_file(root, tmp_path):
 
 
 def test_one_cluster_has_no_stability_and_does_not_lift_that_of_all():
-    found = clustering.cluster(blocks([5], 0), CONFIG, 1, 3)
+    found = selection.cluster(blocks([5], 0), CONFIG, 1, 3)
     assert found.considered == (found.judged,) == (score(1, None, None, None),)
     assert found.held == (None,)
 
 
 def test_a_single_column_is_a_category():
-    found = clustering.cluster(blocks([1], 0), CONFIG, 1, 3)
+    found = selection.cluster(blocks([1], 0), CONFIG, 1, 3)
     assert found.labels.tolist() == [0]
     assert found.judged.stability is None
     assert found.tree == ()

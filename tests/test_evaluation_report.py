@@ -273,7 +273,7 @@ def test_correlations_of_categories_are_symmetric_shares(report):
 def test_dashboards_are_drawn(evaluation, report, tmp_path):
     epochs = np.linspace(1, 0.5, 5)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    figures = dashboards.pictures(evaluation, report, curves, {})
+    figures = dashboards.pictures(evaluation, report, curves)
     list(files.draw(figures, tmp_path))
     names = ("agent", "agent_failures", "categories", "engineering", "rate_distortion")
     wanted = [f"{name}.png" for name in (*names, "semantic", "topological")]
@@ -294,7 +294,7 @@ def test_a_set_too_small_for_anything_is_null_and_still_drawn(sources, tmp_path)
     )
     epochs = np.full(5, np.nan)
     curves = {name: epochs for names in dashboards.PANELS.values() for name in names}
-    list(files.draw(dashboards.pictures(evaluation, report, curves, {}), tmp_path))
+    list(files.draw(dashboards.pictures(evaluation, report, curves), tmp_path))
 
 
 def test_a_curve_that_begins_late_stands_at_its_steps(tmp_path):
@@ -324,7 +324,7 @@ def test_files_of_different_runs_are_refused(sources, tmp_path):
     with pytest.raises(Refusal, match="summary columns"):
         consistency.check(replace(sources, cleaned=replace(sources.cleaned, columns=columns)))
     with pytest.raises(Refusal, match="categories are not those"):
-        consistency.check_categories(sources.tokenizer, {"a": ["x"]}, tmp_path)
+        consistency.check_categories(sources.tokenizer, {"a": ("x",)}, tmp_path)
     tokens = np.zeros((200, 4), dtype=int)
     other = tokens.copy()
     other.flat[:9] = 1

@@ -10,12 +10,17 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 import tokenizer_cases
+from spinlock.categories.grouping import Grouping
 from spinlock.evaluation import codebook
 from spinlock.evaluation.codes import Target
 from spinlock.evaluation.semantics import NAMES, metrics, semantics, tree
 from spinlock.plots import dendrogram, files, rate, topological
 
 CATEGORIES = ("a_one", "b_two", "c_three")
+COLUMNS = tuple(f"c{index}" for index in range(12))
+GIVEN = Grouping(
+    categories={}, pools={"first": ("c2", "c0", "c1"), "others": COLUMNS[3:]}, trees={}
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +172,7 @@ def test_the_tree_orders_the_columns_by_factor_and_every_category_is_named(tmp_p
         categories=CATEGORIES,
         category_of=own,
         similar=found.similar,
-        tree=tree(found, list(map(str, range(12))), {}),
+        tree=tree(found, COLUMNS, GIVEN),
         count=found.count,
     )
     figure = dendrogram.picture(picture)
@@ -188,22 +193,21 @@ def test_the_tree_orders_the_columns_by_factor_and_every_category_is_named(tmp_p
 
 def test_the_trees_of_the_pools_meet_at_the_top():
     found = semantics(target(factors(), np.repeat([0, 1, 2], 4)), 3)
-    columns = [f"c{index}" for index in range(12)]
-    grouping = {
-        "pools": {"first": ["c2", "c0", "c1"], "others": columns[3:]},
-        "trees": {
-            "first": [[0, 2, 0.1], [1, 3, 0.4]],  # c2 with c1, then c0
-            "others": [[0, 1, 0.1], *([index, 7 + index, 0.1 * index] for index in range(2, 9))],
+    grouping = dataclasses.replace(
+        GIVEN,
+        trees={
+            "first": ((0, 2, 0.1), (1, 3, 0.4)),  # c2 with c1, then c0
+            "others": ((0, 1, 0.1), *((index, 7 + index, 0.1 * index) for index in range(2, 9))),
         },
-    }
-    rows = tree(found, columns, grouping)
+    )
+    rows = tree(found, COLUMNS, grouping)
     assert hierarchy.is_valid_linkage(rows)
     meeting = squareform(hierarchy.cophenet(rows))
     assert meeting[2, 1] == pytest.approx(0.1)
     assert meeting[0, 1] == meeting[0, 2] == pytest.approx(0.4)
     assert (meeting[:3, 3:] == 1).all()
     assert meeting[3, 11] == pytest.approx(0.8)
-    own = tree(found, columns, {"pools": grouping["pools"], "trees": {}})
+    own = tree(found, COLUMNS, GIVEN)
     expected = hierarchy.linkage(squareform(1 - found.similar**2, checks=False), "average")
     np.testing.assert_array_equal(own, expected)
 

@@ -119,8 +119,15 @@ class Source:
 
     @property
     def provenance(self) -> dict:
-        """The parameters that made the file."""
-        return json.loads(self._file.attrs["provenance"])
+        """The parameters that made the file.
+
+        Raises:
+            Refusal: they are no JSON object.
+        """
+        found = _json(self._file, "provenance")
+        if not isinstance(found, dict):
+            raise Refusal(f"{self.path}: expected a JSON object as attribute provenance")
+        return found
 
     def __contains__(self, name: str) -> bool:
         return name in self._file
@@ -131,16 +138,20 @@ class Source:
         Raises:
             Refusal: missing, other axes, or bytes that do not match their checksum.
         """
-        data = self._dataset(name, axes)
+        data = self._along(name, axes)
         try:
             return data[rows]
         except OSError as error:
             raise Refusal(f"{self.path}: {name}: unreadable, damaged? ({error})") from None
 
-    def _dataset(self, name: str, axes: str) -> h5py.Dataset:
+    def _dataset(self, name: str) -> h5py.Dataset:
         data = self._file.get(name)
         if not isinstance(data, h5py.Dataset) or "axes" not in data.attrs:
             raise Refusal(f"{self.path}: dataset '{name}' is missing, or not one of ours")
+        return data
+
+    def _along(self, name: str, axes: str) -> h5py.Dataset:
+        data = self._dataset(name)
         if data.attrs["axes"] != axes:
             found = data.attrs["axes"]
             raise Refusal(f"{self.path}: {name}: expected axes '{axes}', found '{found}'")
@@ -190,17 +201,21 @@ class Source:
         Raises:
             Refusal: there are none, or they are no list of names.
         """
-        try:
-            found = json.loads(self._file[name].attrs["columns"])
-        except (KeyError, TypeError, ValueError, RecursionError):
-            found = None
-        if not isinstance(found, list) or not all(isinstance(column, str) for column in found):
-            raise Refusal(f"{self.path}: {name}: expected a list of names as attribute columns")
-        return tuple(found)
+        return self._names(name, "columns")
 
     def units(self, name: str) -> tuple[str, ...]:
-        """Units of a dataset: one for all, or one a column."""
-        return tuple(json.loads(self._file[name].attrs["units"]))
+        """Units of a dataset: one for all, or one a column.
+
+        Raises:
+            Refusal: there are none, or they are no list of names.
+        """
+        return self._names(name, "units")
+
+    def _names(self, name: str, attribute: str) -> tuple[str, ...]:
+        found = _json(self._dataset(name), attribute)
+        if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
+            raise Refusal(f"{self.path}: {name}: expected a list of names as attribute {attribute}")
+        return tuple(found)
 
     def layout(self, name: str) -> tuple[tuple[int, ...], str, str]:
         """Shape, axes and type of a dataset."""
@@ -217,6 +232,14 @@ class Source:
 
         self._file.visititems(visit)
         return sorted(found)
+
+
+def _json(holder: h5py.File | h5py.Dataset, attribute: str) -> object:
+    """What an attribute says; None if there is none, or if it is no JSON."""
+    try:
+        return json.loads(holder.attrs[attribute])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
 
 
 def _mask_name(name: str) -> str:

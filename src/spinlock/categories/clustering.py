@@ -1,20 +1,11 @@
-"""Hierarchical clustering of columns, and how many clusters to make."""
-
-import dataclasses
-import functools
-from collections.abc import Sequence
+"""Hierarchical clustering of columns."""
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.cluster.hierarchy import cophenet, cut_tree, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata, t
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-
-from spinlock import randomness, workers
-from spinlock.categories.partition import Config, Score, Tree
-
-CONFIDENCE = 0.95  # of the one-sided interval of a stability
+from scipy.stats import rankdata
+from sklearn.metrics import silhouette_score
 
 Found = dict[int, Int[np.ndarray, "D"]]  # labels of the columns, by number of clusters
 
@@ -64,11 +55,12 @@ def bagged(
     total = np.zeros(table.shape[1] * (table.shape[1] - 1) // 2)
     for _ in range(num_trees):
         rows = rng.integers(len(ranks), size=len(ranks))
-        total += cophenet(_linkage(_apart(_correlations(ranks[rows]))))
+        total += cophenet(merges(_apart(_correlations(ranks[rows]))))
     return squareform(total / num_trees)
 
 
-def _linkage(distance: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D-1 4"]:
+def merges(distance: Float[np.ndarray, "D D"]) -> Float[np.ndarray, "D-1 4"]:
+    """The tree of average linkage, as scipy writes it."""
     return linkage(squareform(distance, checks=False), "average")
 
 
@@ -90,7 +82,7 @@ def partitions(distance: Float[np.ndarray, "D D"], min_size: int, max_number: in
     found = {1: np.zeros(len(distance), dtype=np.int64)}
     if len(distance) < 2 * min_size or max_number == 1:
         return found
-    cuts = cut_tree(_linkage(distance))
+    cuts = cut_tree(merges(distance))
     for labels in cuts.T[::-1]:
         sizes = np.bincount(labels)
         large = np.flatnonzero(sizes >= min_size)
@@ -115,162 +107,3 @@ def silhouette(distance: Float[np.ndarray, "D D"], labels: Int[np.ndarray, "D"])
     if not 1 < labels.max() + 1 < len(labels):
         return None
     return float(silhouette_score(distance, labels, metric="precomputed"))
-
-
-def resampled(
-    table: Float[np.ndarray, "n D"],
-    max_number: int,
-    config: Config,
-    seed: int,
-    purpose: str,
-    run: workers.Run = workers.here,
-) -> list[Found]:
-    """What `partitions` finds in `num_bootstraps` sets of operators drawn with replacement.
-
-    The clusters of a resample are found as those of the whole table are, bagging included, though
-    by fewer trees: what its clusters owe to chance alone counts against the whole table's.
-
-    Args:
-        table: one number per operator and column.
-        max_number: most clusters.
-        config: how.
-        seed: root seed.
-        purpose: of the resamples; those of another purpose are others.
-        run: where the resamples are clustered; it changes no bit.
-    """
-    one = functools.partial(_resample, table, max_number, config, seed, f"categories/{purpose}")
-    return list(run([functools.partial(one, number) for number in range(config.num_bootstraps)]))
-
-
-def _resample(
-    table: Float[np.ndarray, "n D"],
-    max_number: int,
-    config: Config,
-    seed: int,
-    purpose: str,
-    number: int,
-) -> Found:
-    rng = randomness.stream(seed, purpose, realization=number)
-    drawn = table[rng.integers(len(table), size=len(table))]
-    distance = bagged(drawn, config.num_resample_trees, rng)
-    return partitions(distance, config.min_features_per_category, max_number)
-
-
-def stability(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> tuple[float, float]:
-    """How well clusters hold under other operators: mean adjusted Rand index, and its lower end.
-
-    The index is 1 for the same clusters and 0 for chance (Hubert and Arabie 1985). A resample that
-    does not form the number of clusters counts as 0. Bad case: the mean over the resamples that
-    chose a number is too high for that number, as of several noisy means the highest is.
-
-    Args:
-        labels: of the columns, two clusters or more.
-        resamples: what resamples of the operators make of the same columns, two or more.
-
-    Returns:
-        The mean, and the lower end of its one-sided 95 % interval (Student's t).
-    """
-    number = int(labels.max()) + 1
-    values = [
-        adjusted_rand_score(labels, found[number]) if number in found else 0.0
-        for found in resamples
-    ]
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return mean, mean - float(t.ppf(CONFIDENCE, len(values) - 1)) * error
-
-
-def jaccards(labels: Int[np.ndarray, "D"], resamples: Sequence[Found]) -> Float[np.ndarray, "g"]:
-    """How well each cluster holds by itself: mean Jaccard index with the most like of a resample.
-
-    1 if every resample has the same cluster; below about 0.5 a cluster is dissolved as often as it
-    is found, at 0.75 it may be believed (Hennig 2007). A resample that does not form the number of
-    clusters counts as 0.
-
-    Args:
-        labels: of the columns.
-        resamples: what resamples of the operators make of the same columns.
-    """
-    number = int(labels.max()) + 1
-    own = np.eye(number)[labels]
-    total = np.zeros(number)
-    for found in resamples:
-        if number in found:
-            other = np.eye(number)[found[number]]
-            shared = own.T @ other
-            either = own.sum(0)[:, None] + other.sum(0) - shared
-            total += (shared / either).max(1)
-    return total / len(resamples)
-
-
-def choose(scores: Sequence[Score], min_stability: float) -> int:
-    """The number of the best silhouette among the stable ones; if none is, the most stable.
-
-    Stable: even the lower end of the interval is at least `min_stability`, so that the resamples
-    of another seed take the same number. One cluster is chosen only if there is no other number;
-    of equals, the smallest number.
-    """
-    several = [
-        (s.number, s.silhouette, s.stability, s.stability_low)
-        for s in scores
-        if s.silhouette is not None and s.stability is not None and s.stability_low is not None
-    ]
-    stable = [entry for entry in several if entry[3] >= min_stability]
-    if stable:
-        return max(stable, key=lambda entry: (entry[1], -entry[0]))[0]
-    if several:
-        return max(several, key=lambda entry: (entry[2], -entry[0]))[0]
-    return scores[0].number
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Clusters:
-    """The clusters of a pool of columns, and what is known of them."""
-
-    labels: Int[np.ndarray, "D"]
-    considered: tuple[Score, ...]  # every number that could be formed; these resamples choose
-    judged: Score  # the number that was taken, by other resamples
-    held: tuple[float | None, ...]  # `jaccards` of the clusters, by those; None of a single one
-    tree: Tree
-
-
-def cluster(
-    table: Float[np.ndarray, "n D"],
-    config: Config,
-    max_number: int,
-    seed: int,
-    run: workers.Run = workers.here,
-) -> Clusters:
-    """Cluster columns into the number that `choose` prefers, and judge it by fresh resamples."""
-    rng = randomness.stream(seed, "categories/trees")
-    distance = bagged(table, config.num_trees, rng)
-    found = partitions(distance, config.min_features_per_category, max_number)
-    apart = distances(table)
-    judge = functools.partial(resampled, table, max(found), config, seed, run=run)
-    resamples = judge("choice") if len(found) > 1 else []
-    scores = tuple(_score(labels, apart, resamples) for labels in found.values())
-    labels = found[choose(scores, config.min_stability)]
-    fresh = judge("judgement") if labels.max() else []
-    return Clusters(
-        labels=labels,
-        considered=scores,
-        judged=_score(labels, apart, fresh),
-        held=tuple(jaccards(labels, fresh).tolist()) if fresh else (None,),
-        tree=_tree(distance),
-    )
-
-
-def _score(
-    labels: Int[np.ndarray, "D"], apart: Float[np.ndarray, "D D"], resamples: Sequence[Found]
-) -> Score:
-    """Silhouette and stability; one cluster always agrees with itself, so it has no stability."""
-    number = int(labels.max()) + 1
-    mean, low = stability(labels, resamples) if number > 1 else (None, None)
-    return Score(
-        number=number, silhouette=silhouette(apart, labels), stability=mean, stability_low=low
-    )
-
-
-def _tree(distance: Float[np.ndarray, "D D"]) -> Tree:
-    if len(distance) < 2:
-        return ()
-    return tuple((int(a), int(b), float(h)) for a, b, h, _ in _linkage(distance))

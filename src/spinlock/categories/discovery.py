@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from spinlock import workers
-from spinlock.categories import clustering, mapping, naming, quality
+from spinlock.categories import mapping, naming, quality, selection
 from spinlock.categories.partition import Config, Partition
 from spinlock.cleaning.sets import FAMILIES, Cleaned
 from spinlock.refusals import Refusal
@@ -53,7 +53,7 @@ def discover(
         raise Refusal(f"discover_categories: expected 2 training operators, found {len(train)}")
     table, pools = summaries(train, columns), config.pools(columns)
     _require_room(pools, config)
-    clusters: dict[str, clustering.Clusters] = {}
+    clusters: dict[str, selection.Clusters] = {}
     if config.method == "mapping":
         place = f"discover_categories.mapping_file: {config.mapping_file}"
         categories = mapping.parse(given, columns, config, place)
@@ -67,7 +67,7 @@ def discover(
                 groups += mapping.semantic(names, minimum, budget, "discover_categories")
                 continue
             values = np.stack([table[name] for name in names], 1)
-            clusters[pool] = clustering.cluster(values, config, budget, seed, run)
+            clusters[pool] = selection.cluster(values, config, budget, seed, run)
             groups += _grouped(names, clusters[pool].labels)
         telling = [quality.telling(names, table)[0] for names in groups]
         categories = dict(zip(naming.names(groups, telling), groups, strict=True))

@@ -9,6 +9,7 @@ import pydantic
 from pydantic import AfterValidator, Field
 
 from spinlock import artifacts
+from spinlock.categories.grouping import Tree
 from spinlock.cleaning.sets import FAMILIES
 from spinlock.params import STRICT, inside
 
@@ -24,8 +25,6 @@ def _inside(name: str) -> str:
 
 
 MappingFile = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
-
-Tree = tuple[tuple[int, int, float], ...]  # merges: two nodes (columns, then merges) and the height
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -76,6 +75,9 @@ class Score:
     silhouette: float | None  # mean over columns, Rousseeuw 1987; None for one category
     stability: float | None  # mean adjusted Rand index over resamples; None of one, or if given
     stability_low: float | None  # lower end of its one-sided 95 % interval
+    behind: (
+        float | None
+    )  # certainly so much less silhouette than the best, see `selection.compared`
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

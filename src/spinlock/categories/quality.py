@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from spinlock.categories import clustering, defining
+from spinlock.categories import clustering, defining, selection
 from spinlock.categories.partition import Partition, Score
 
 Table = Mapping[str, Float[np.ndarray, "n"]]  # column name to one number per operator
@@ -15,7 +15,7 @@ def described(
     categories: Mapping[str, tuple[str, ...]],
     table: Table,
     pools: Mapping[str, Sequence[str]],
-    clusters: Mapping[str, clustering.Clusters],
+    clusters: Mapping[str, selection.Clusters],
 ) -> Partition:
     """A partition with its scores by pool, and the columns that define each category.
 
@@ -39,6 +39,7 @@ def described(
                 silhouette=silhouette(own, table),
                 stability=None,
                 stability_low=None,
+                behind=None,
             )
     return Partition(
         categories=dict(categories),

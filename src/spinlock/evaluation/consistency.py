@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from spinlock import artifacts, params
+from spinlock import artifacts
+from spinlock.categories import grouping
+from spinlock.categories.grouping import Grouping
 from spinlock.cleaning import cleanset, raw
 from spinlock.cleaning.cleanset import CleanSet
 from spinlock.cleaning.sets import Cleaned
@@ -38,6 +40,7 @@ class Sources:
     index: Index
     cleaned: CleanSet
     further: Cleaned  # further draws of the training operators, aggregated
+    grouping: Grouping
     tokenizer: Tokenizer
     agent: Agent
 
@@ -62,6 +65,7 @@ def read(paths: Sequence[Path]) -> Sources:
         index=open_rollouts(rollouts),
         cleaned=cleaned,
         further=learned.cleaner.apply(drawn, smooth=False),
+        grouping=grouping.read(categories),
         tokenizer=learned,
         agent=noa.load(agent),
     )
@@ -69,18 +73,10 @@ def read(paths: Sequence[Path]) -> Sources:
     with artifacts.reading(features, "features") as source:
         columns = {family: source.columns(RAW[family]) for family in FAMILIES}
     sources.tokenizer.cleaner.check(columns, str(features))
-    check_categories(sources.tokenizer, _mapping(categories), categories)
+    check_categories(sources.tokenizer, sources.grouping.categories, categories)
     expected = report.encode(sources.tokenizer, sources.cleaned)
     check_tokens(expected.tokens, report.read(tokens).tokens, tokens)
     return sources
-
-
-def _mapping(path: Path) -> dict[str, list[str]]:
-    """Columns of each category in a file that `discover-categories` wrote."""
-    tree = artifacts.read_json(path)
-    if not isinstance(tree, dict):
-        raise Refusal(f"{path}: expected categories, found {type(tree).__name__}")
-    return params.parse("categories", tree, dict[str, list[str]], path)
 
 
 def check(sources: Sources) -> None:

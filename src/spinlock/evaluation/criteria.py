@@ -172,14 +172,14 @@ def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> li
         *(_theta(group, window) for group in groups for window in WINDOWS),
         *(_mse(step) for step in headline_steps if step == MSE_STEP),
         Criterion(
-            name="share of bounded rollouts",
+            name="share of bounded rollouts of the agent",
             source="issue 7",
             value="noa/bounded",
             better="above",
             goal=1.0,
         ),
         Criterion(
-            name="kappa of tokens > persistence, policy",
+            name="kappa of the agent's tokens > persistence, policy",
             source="issue 7",
             value="noa/token_kappa",
             better="above",
@@ -187,11 +187,13 @@ def agent_criteria(headline_steps: Sequence[int], policies: Sequence[str]) -> li
             floor="noa/token_kappa_policy",
             ceiling="noa/token_kappa_ceiling",
         ),
-        _code("code error < goal", "code_error", "below", 0.15),
-        _code("code error / variance of codes < goal", "code_error_relative", "below", 0.15),
-        _code("entropy ratio, two-sided > goal", "entropy_ratio_two_sided", "above", 0.9),
-        _code("utilization by the agent > goal", "token_utilization", "above", 0.4),
-        _code("cluster agreement > goal", "cluster_agreement", "above", 0.8),
+        _code("agent's code error < goal", "code_error", "below", 0.15),
+        _code(
+            "agent's code error / variance of codes < goal", "code_error_relative", "below", 0.15
+        ),
+        _code("agent's entropy ratio, two-sided > goal", "entropy_ratio_two_sided", "above", 0.9),
+        _code("agent's utilization > goal", "token_utilization", "above", 0.4),
+        _code("agent's cluster agreement > goal", "cluster_agreement", "above", 0.8),
     ]
 
 
@@ -247,24 +249,27 @@ def _mse(step: int) -> Criterion:
     )
 
 
+SAID = {"shuffled": "another operator's tokens", "train_mean": "the training mean"}  # of no code
+
+
 def references(headline_steps: Sequence[int]) -> dict[str, str]:
     """What else is measured on the test split: metric → what it is."""
     codes = {
-        f"tokenizer/reconstruction_{code}": f"reconstruction of {_words(code)}"
+        f"tokenizer/reconstruction_{code}": f"reconstruction of {SAID.get(code, _words(code))}"
         for code in (*CODES, *BOUNDS)
     }
     alone = {
-        "tokenizer/leakage_ic": "leakage of the IC family into a token outside INITIAL, bits",
-        "tokenizer/leakage_ic_joint": "leakage of the IC family into all of them together, bits",
-        "tokenizer/identity_margin": "identity: least within − between of a category",
-        "tokenizer/identity_margin_kind": "identity: least within − between of the same kind of u0",
+        "leakage_ic": "leakage of the IC family into a token outside INITIAL, bits",
+        "leakage_ic_joint": "leakage of the IC family into all such tokens together, bits",
+        "identity_margin": "identity: least within − between of a category outside INITIAL",
+        "identity_margin_kind": "identity: least of one kind of u0, of a category outside INITIAL",
     }
     predictors = {
         f"noa/vrmse_{step}_{name}": f"VRMSE at step {step} of {_words(name)}"
         for name in PREDICTORS
         for step in headline_steps
     }
-    return codes | alone | predictors
+    return codes | {f"tokenizer/{name}": said for name, said in alone.items()} | predictors
 
 
 def _words(name: str) -> str:

@@ -1,8 +1,7 @@
 """What categories speak of: how their columns go together, on some operators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,6 +9,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from spinlock.categories import clustering
+from spinlock.categories.grouping import Grouping
 from spinlock.evaluation.codes import Target
 from spinlock.evaluation.resampling import Flat
 
@@ -102,7 +102,7 @@ def _davies_bouldin(found: Semantics) -> float:
 
 
 def tree(
-    found: Semantics, columns: Sequence[str], grouping: Mapping[str, Any]
+    found: Semantics, columns: Sequence[str], grouping: Grouping
 ) -> Float[np.ndarray, "D-1 4"]:
     """The tree of the columns, as scipy's linkage.
 
@@ -112,10 +112,9 @@ def tree(
     Args:
         found: correlations of the columns.
         columns: their names, in the same order.
-        grouping: what `discover-categories` wrote, with the entries `pools` and `trees`.
+        grouping: what `discover-categories` wrote.
     """
-    pools, trees = grouping.get("pools", {}), grouping.get("trees", {})
-    if not pools or any(len(trees.get(pool, ())) != len(pools[pool]) - 1 for pool in pools):
+    if grouping.pools.keys() != grouping.trees.keys():
         apart = squareform(1 - found.similar**2, checks=False)
         return linkage(apart, "average") if len(columns) > 1 else np.zeros((0, 4))
     place = {name: index for index, name in enumerate(columns)}
@@ -128,9 +127,9 @@ def tree(
         return len(sizes) - 1
 
     roots = []
-    for pool, names in pools.items():
+    for pool, names in grouping.pools.items():
         nodes = [place[name] for name in names]
-        for a, b, height in trees[pool]:
+        for a, b, height in grouping.trees[pool]:
             nodes.append(join(nodes[a], nodes[b], height))
         roots.append(nodes[-1])
     top = roots[0]

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,10 +45,7 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
 
 
 def pictures(
-    evaluation: Evaluation,
-    report: Report,
-    curves: Mapping[str, np.ndarray],
-    grouping: Mapping[str, Any],
+    evaluation: Evaluation, report: Report, curves: Mapping[str, np.ndarray]
 ) -> dict[str, Drawing]:
     """The dashboards of both halves by the names of their files.
 
@@ -57,11 +53,9 @@ def pictures(
         evaluation: of what.
         report: what came out.
         curves: of the tokenizer's training, by name.
-        grouping: what `discover-categories` wrote.
     """
-    sources = evaluation.sources
     panels = {panel: {name: curves[name] for name in names} for panel, names in PANELS.items()}
-    shown = lexicon.pictures(sources.tokenizer, report, panels, grouping, sources.operators.seed)
+    shown = lexicon.pictures(evaluation.sources, report, panels)
     return shown | {
         "agent.png": _agent(evaluation, report),
         "agent_failures.png": partial(failures.dashboard, _failures(evaluation, report)),

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from spinlock.categories.grouping import Grouping
 from spinlock.evaluation import codebook, semantics, usage
+from spinlock.evaluation.consistency import Sources
 from spinlock.evaluation.report import Report
 from spinlock.evaluation.vocabulary import Vocabulary
 from spinlock.plots import dendrogram, engineering, headline, rate, semantic, topological
@@ -20,27 +21,22 @@ BASELINE = "residual_beam"  # the best code of equal bits that keeps the categor
 
 
 def pictures(
-    tokenizer: Tokenizer,
-    report: Report,
-    panels: Mapping[str, Mapping[str, np.ndarray]],
-    grouping: Mapping[str, Any],
-    seed: int,
+    sources: Sources, report: Report, panels: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, Drawing]:
     """The pictures of the tokenizer by the names of their files.
 
     Args:
-        tokenizer: the trained one.
+        sources: the trained one, its categories, and the seed of the embedding of the codes.
         report: its scores.
         panels: panel → curve → value by epoch.
-        grouping: what `discover-categories` wrote.
-        seed: of the embedding of the codes.
     """
+    tokenizer, seed = sources.tokenizer, sources.operators.seed
     title = "Rate and distortion of codes, test operators (95 % intervals)"
     return {
         "engineering.png": _engineering(tokenizer, report, panels),
         "topological.png": _topological(tokenizer, report.vocabulary, seed),
         "semantic.png": _semantic(tokenizer, report),
-        "categories.png": _categories(tokenizer, report, grouping),
+        "categories.png": _categories(tokenizer, report, sources.grouping),
         "rate_distortion.png": partial(rate.curve, report.tables["rate_distortion"], title),
     }
 
@@ -142,7 +138,7 @@ def _identity(report: Report) -> Bars:
     return Bars(title=title, value=values[0], low=values[1], high=values[2])
 
 
-def _categories(tokenizer: Tokenizer, report: Report, grouping: Mapping[str, Any]) -> Drawing:
+def _categories(tokenizer: Tokenizer, report: Report, grouping: Grouping) -> Drawing:
     found = report.semantics
     return partial(
         dendrogram.picture,

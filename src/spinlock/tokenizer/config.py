@@ -10,6 +10,7 @@ from spinlock.params import STRICT
 from spinlock.refusals import Refusal
 
 Size = Annotated[int, Field(ge=1, le=2**20)]
+Levels = Annotated[int, Field(ge=1, le=256)]
 SizeOrNone = Annotated[int, Field(ge=0, le=2**20)]
 Weight = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -53,7 +54,7 @@ class FamilyConfig:
 class ReadoutConfig:
     """The linear correction of the trained decoder, see `readout.fit`."""
 
-    copies: Annotated[int, Field(ge=0)]  # jittered copies of the training rows; 0 = no correction
+    copies: Annotated[int, Field(ge=0, le=10_000)]  # of the training rows; 0 = no correction
     own: Penalty  # on what a category's own latent says, operators
     others: Penalty  # and on what those of the other categories say
 
@@ -75,12 +76,12 @@ class Config:
     )
     quantizer: Literal["residual", "fsq"]  # learned codes, or a grid: sizes and levels alone count
     levels: Literal["uniform", "allocated"]  # the same for all categories, or by gain
-    num_levels: Size  # residual levels, coarse to fine; if allocated, the mean over categories
+    num_levels: Levels  # residual, coarse to fine; if allocated, the mean over categories
     codebook_size: Size | tuple[Size, ...]  # K, codes per level
     latent_dim: Size | tuple[Size, ...]  # width of the codes per level
     search_width: Size  # partial sums kept while codes are chosen; 1 = level after level
     ema_decay: Annotated[float, Field(gt=0, lt=1)]  # weight of the past in the moving average
-    commitment: Weight  # β, van den Oord et al. 2017, eq. 3
+    commitment: Weight  # β of the loss `vq`, van den Oord et al. 2017, eq. 3
     reset_below: Weight  # replace a code used by fewer rows a step than this; 0 = never
     losses: LossConfig
     families: FamilyConfig
