@@ -1,6 +1,9 @@
 """Stage `discover-categories`: the cleaned columns are grouped, by training rows alone."""
 
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spinlock import artifacts, params, runtime, workers
 from spinlock.categories import discovery, mapping, partition, quality
@@ -18,7 +21,8 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     source = cleanset.read(clean)
     train = source.aggregated.take(source.rows("train"))
     with workers.side_by_side(settings.num_workers) as run:
-        found = discovery.discover(train, source.columns, config, seed, given, run)
+        shown = partial(_shown, run)
+        found = discovery.discover(train, source.columns, config, seed, given, shown)
     partition.write(categories, found, config, seed)
     table = discovery.summaries(train, source.columns)
     scores = quality.metrics(found, table)
@@ -31,6 +35,10 @@ def main(clean: Path, mappings: Path, categories: Path, metrics: Path) -> str:
     said = "" if low is None else f", stability certainly at least {low:.3f}"
     count = f"{len(found.categories)} categories of {len(table)} columns{said}"
     return f"{NAME}: {count} -> {categories}"
+
+
+def _shown(run: workers.Run, jobs: Sequence[workers.Job]) -> Iterator[Any]:
+    return runtime.progress(run(jobs), len(jobs), f"{NAME}: resamples")
 
 
 if __name__ == "__main__":

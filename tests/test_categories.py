@@ -211,7 +211,7 @@ def test_stability_is_that_of_other_operators_not_of_other_trees():
     assert of_operators < of_trees - 0.2
 
 
-def test_each_resample_is_clustered_with_as_many_trees(monkeypatch):
+def test_the_whole_table_and_each_resample_have_their_own_number_of_trees(monkeypatch):
     trees, bagged = [], clustering.bagged
 
     def counted(table, num_trees, rng):
@@ -403,13 +403,31 @@ def test_pools_that_are_not_certainly_stable_are_told(root, tmp_path, capsys, mo
     assert quality.unsure(found, 0.81) == {"others": chosen["others"]}
     clean = cleanset.clean(FEATURES, CLEANER)
     run_stage(root, tmp_path / "run", clean, CONFIG)
-    assert not capsys.readouterr().err
+    assert set(said(capsys)) == {"discover-categories: resamples"}
     monkeypatch.setattr(quality, "unsure", lambda *_: {"others": chosen["others"]})
     run_stage(root, tmp_path / "run", clean, CONFIG)
-    assert capsys.readouterr().err == (
+    assert said(capsys)[-1] == (
         "discover-categories: others: 2 categories have stability 0.900, certainly at least 0.800; "
-        "min_stability is 0.5\n"
+        "min_stability is 0.5"
     )
+
+
+def said(capsys) -> list[str]:
+    """Lines on the way, without the counts of progress."""
+    return [line.rpartition(": ")[0] if line[-1].isdigit() and "/" in line else line
+            for line in capsys.readouterr().err.splitlines()]  # fmt: skip
+
+
+def test_another_root_seed_draws_other_trees_and_other_resamples():
+    table = blocks([8, 8, 8], 1, noise=2.0)
+    first, other = (selection.cluster(table, CONFIG, 6, seed) for seed in (1, 2))
+    assert first.tree != other.tree
+    reference = clustering.partitions(clustering.distances(table), 3, 6)
+    drawn = [
+        [each.silhouettes[3] for each in selection.resampled(table, reference, CONFIG, seed, "x")]
+        for seed in (1, 2)
+    ]
+    assert not set(drawn[0]) & set(drawn[1])
 
 
 def test_redundancy_is_one_for_copies_and_small_for_independent_factors():

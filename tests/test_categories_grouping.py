@@ -66,6 +66,35 @@ def test_pools_of_other_columns_are_refused(tmp_path, pools):
 
 
 @pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("../x", {"../x": ["a"], "y": ["b", "c", "d", "e"]}),
+        ("overview", {"overview": ["a"], "y": ["b", "c", "d", "e"]}),
+        ("x", {"x": [], "y": ["a"], "z": ["b", "c", "d", "e"]}),
+        ("x", {"x": ["a", "b"], "y": ["c", "d", "e"]}),
+    ],
+)
+def test_a_category_of_no_name_no_column_or_two_pools_is_refused(tmp_path, name, groups):
+    path = put(tmp_path / "a.json", categories=groups)
+    with pytest.raises(Refusal, match=f"{path}: categories: {name!r}: expected a name"):
+        grouping.read(path)
+
+
+@pytest.mark.parametrize(
+    ("categories", "pools"),
+    [
+        ({}, {}),
+        ({"x": ["a"], "y": ["a"]}, {"initial": ["a", "a"]}),
+        ({"x": ["a", "a"]}, {"initial": ["a", "a"]}),
+    ],
+)
+def test_no_column_or_one_twice_is_refused(tmp_path, categories, pools):
+    path = put(tmp_path / "a.json", categories=categories, pools=pools, trees={})
+    with pytest.raises(Refusal, match=f"{path}: pools: expected every column"):
+        grouping.read(path)
+
+
+@pytest.mark.parametrize(
     "trees",
     [
         with_tree((0, 2, 0.1), (1, 3, 0.2)),

@@ -1,9 +1,11 @@
 """Cleaning: what is dropped, imputed, clipped and standardized, and that only training counts."""
 
 import importlib.util
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -420,6 +422,21 @@ def test_views_are_drawn_row_by_row():
     assert_same(mixed.take([0]), found.aggregated.take([5]))
     assert_same(mixed.take([1]), found.single(1).take([5]))
     assert_same(mixed.take([2]), CLEANER.apply(FEATURES.single(2).take([3]), smooth=False))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_columns_that_are_not_named_one_by_one_are_refused(tmp_path, family):
+    found, path = cleanset.clean(FEATURES, CLEANER), tmp_path / "clean.h5"
+    group = "initial" if family == "initial" else f"{family}/aggregated"
+    first, second, *rest = found.columns[family]
+    for names in ([first], [first, first, *rest], ["other.a.b", second, *rest]):
+        cleanset.write(path, found, {})
+        with h5py.File(path, "r+") as file:
+            file[f"{group}/features"].attrs["columns"] = json.dumps(names)
+        count = len(found.columns[family])
+        said = f"{path}: {group}/features: expected {count} different names of {family} columns"
+        with pytest.raises(Refusal, match=said):
+            cleanset.read(path)
 
 
 def stage(root: Path):

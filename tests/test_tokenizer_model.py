@@ -260,3 +260,12 @@ def _moved(values: torch.Tensor, columns: tuple[int, ...]) -> torch.Tensor:
     moved = values.clone()
     moved[..., list(columns)] += 0.5
     return moved
+
+
+def test_a_source_of_other_columns_than_the_cleaners_is_refused():
+    cleaner, cleaned = cases.source()
+    first, second, *rest = cleaned.columns["summary"]
+    for names in ((second, first, *rest), (first, "summary.other", *rest)):
+        other = replace(cleaned, columns={**cleaned.columns, "summary": names})
+        with pytest.raises(Refusal, match="columns of the cleaned features are not those"):
+            cases.build(cleaner, other)

@@ -241,6 +241,7 @@ DAMAGE = {
         ("every column is in one category", tree(two_homes)),
         ("isolated families stand apart", tree(mixed)),
         ("columns are the cleaned ones", tree(lost)),
+        ("pools and trees are of its columns", tree(lambda content: content.pop("pools"))),
         (READABLE, tree(lambda content: content.pop("parameters"))),
     ],
     case.TOKENIZER: [

@@ -5,9 +5,8 @@ from dataclasses import replace
 import synthetic_features as synthetic
 from spinlock.cleaning import cleanset, fitting
 from spinlock.cleaning.cleanset import CleanSet
-from spinlock.tokenizer import allocation, initialization, report
+from spinlock.tokenizer import blank, initialization, report
 from spinlock.tokenizer.config import Config, FamilyConfig, LossConfig, ReadoutConfig
-from spinlock.tokenizer.layout import assign
 from spinlock.tokenizer.model import Tokenizer
 
 LOSSES = LossConfig(
@@ -89,12 +88,7 @@ def mapping(kept: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
 def build(cleaner: fitting.Cleaner, cleaned: CleanSet, **changes: object) -> Tokenizer:
     """An untrained tokenizer with random weights."""
     config = replace(CONFIG, **changes)
-    fields, series = cleaned.aggregated.fields, cleaned.aggregated.temporal
-    mapped, steps = mapping(cleaner.kept), series.shape[1]
-    layout = assign(mapped, cleaner.kept, config.temporal_bins, steps)
-    train = cleaned.aggregated.take(cleaned.rows("train"))
-    levels = allocation.levels(train, layout, config, 1)
-    model = Tokenizer(cleaner, mapped, config, levels, fields.shape[1], steps)
+    model = blank.build(cleaned, cleaner, mapping(cleaner.kept), config, 1)
     initialization.draw(model, 1)
     return model
 

@@ -1,5 +1,6 @@
 """What `discover-categories` tells the stages after it."""
 
+import re
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,6 +10,9 @@ from scipy.cluster.hierarchy import is_valid_linkage
 
 from spinlock import artifacts, params
 from spinlock.refusals import Refusal
+
+# A token is named category/level, and a picture after its category, beside overview.png.
+NAME = re.compile(r"(?!overview$)\w[\w.+-]{0,59}", re.ASCII)
 
 Tree = tuple[tuple[int, int, float], ...]  # merges: two nodes (columns, then merges) and the height
 
@@ -26,8 +30,8 @@ def read(path: Path) -> Grouping:
     """Read `data/categories.json`.
 
     Raises:
-        Refusal: missing, of another form, pools of other columns than the categories, or a tree
-            that is not one of its pool's columns.
+        Refusal: missing, of another form, a category that has no column, a name of no file, or
+            columns of two pools, pools of other columns, or a tree that is not one of its pool's.
     """
     written = artifacts.read_object(path)
     groups = dict[str, tuple[str, ...]]
@@ -36,8 +40,16 @@ def read(path: Path) -> Grouping:
         pools=params.parse("pools", written, groups, path),
         trees=params.parse("trees", written, dict[str, Tree], path),
     )
-    if _columns(found.pools) != _columns(found.categories):
+    grouped = _columns(found.categories)
+    if not grouped or len(set(grouped)) < len(grouped) or _columns(found.pools) != grouped:
         raise Refusal(f"{path}: pools: expected every column of the categories once")
+    for category, columns in found.categories.items():
+        together = any(set(columns) <= set(pool) for pool in found.pools.values())
+        if not NAME.fullmatch(category) or not columns or not together:
+            raise Refusal(
+                f"{path}: categories: {category!r}: expected a name of letters, digits and "
+                "_ . + -, and columns of one pool"
+            )
     for pool, tree in found.trees.items():
         count = len(found.pools.get(pool, ()))
         if not _joins(tree, count):

@@ -1,17 +1,15 @@
 """Partitions that are given: by a JSON file, or by the names of the columns."""
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spinlock import artifacts
+from spinlock.categories.grouping import NAME
 from spinlock.categories.partition import FAMILIES, Config
 from spinlock.refusals import Refusal
 
 KEYS = ("group_indices", "categories")
-# A token is named category/level, and a picture after its category, beside overview.png.
-NAME = re.compile(r"(?!overview$)\w[\w.+-]{0,59}", re.ASCII)
 SHOWN = 3  # names of a list that may be long
 
 

@@ -77,7 +77,9 @@ def stability(
 
     The index is 1 for the same clusters and 0 for chance (Hubert and Arabie 1985). A resample that
     does not form the number of clusters counts as 0. Bad case: the mean over the resamples that
-    chose a number is too high for that number, as of several noisy means the highest is.
+    chose a number is too high for that number, as of several noisy means the highest is. The lower
+    end is that of the mean: it comes the nearer the more resamples there are, while single ones
+    spread as before.
 
     Args:
         labels: of the columns, two clusters or more.
@@ -151,8 +153,9 @@ def compared(
 def choose(scores: Sequence[Score]) -> int:
     """The smallest stable number whose silhouette is not certainly behind; else the most stable.
 
-    More clusters than that hang on the seed of the resamples, and say nothing that is certain. One
-    cluster is chosen only if there is no other number; of equals, the smallest number.
+    Where a finer number is stable for some seeds of the resamples alone, and no better for certain,
+    this takes the same number for all of them. One cluster is chosen only if there is no other
+    number; of equals, the smallest number.
     """
     equal = [s.number for s in scores if s.behind is not None and s.behind <= 0]
     if equal:

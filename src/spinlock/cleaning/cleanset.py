@@ -15,6 +15,7 @@ from spinlock.cleaning.cleaner import Cleaner
 from spinlock.cleaning.metadata import Metadata
 from spinlock.cleaning.raw import Features
 from spinlock.cleaning.sets import Cleaned
+from spinlock.refusals import Refusal
 
 GROUPS = {  # of the file, each with values and mask
     "initial": "N D",
@@ -127,7 +128,8 @@ def read(path: Path) -> CleanSet:
     """Read `data/clean.h5`.
 
     Raises:
-        Refusal: the file is missing, damaged, of another kind, or holds a NaN.
+        Refusal: the file is missing, damaged, of another kind, holds a NaN, or names its columns
+            wrongly.
     """
     with artifacts.reading(path, "clean") as source:
         values, masks = {}, {}
@@ -145,6 +147,17 @@ def read(path: Path) -> CleanSet:
             temporal=values["temporal/single"],
             summary_mask=masks["summary/single"],
             temporal_mask=masks["temporal/single"],
-            columns={f: source.columns(f"{group}/features") for f, group in whole.items()},
+            columns={f: _columns(source, f, f"{group}/features") for f, group in whole.items()},
             metadata=metadata.read(source),
         )
+
+
+def _columns(source: artifacts.Source, family: str, name: str) -> tuple[str, ...]:
+    """Names of a dataset's columns: one each, all different, all of the family."""
+    found, count = source.columns(name), source.layout(name)[0][-1]
+    ours = {column for column in found if column.startswith(f"{family}.")}
+    if not len(found) == len(ours) == count:
+        raise Refusal(
+            f"{source.path}: {name}: expected {count} different names of {family} columns"
+        )
+    return found

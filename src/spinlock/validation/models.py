@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from spinlock import artifacts, params
-from spinlock.categories import mapping
+from spinlock.categories import grouping, mapping
 from spinlock.categories.partition import Config
 from spinlock.cleaning import cleanset, report
 from spinlock.cleaning.metadata import Metadata
@@ -91,10 +91,21 @@ def of_columns(found: Categories) -> Iterator[str]:
     yield from ()
 
 
+def grouped(found: Categories) -> Iterator[str]:
+    """Later stages can read it: pools and trees are of its columns.
+
+    Raises:
+        Refusal: they cannot.
+    """
+    grouping.read(found.path)
+    yield from ()
+
+
 CATEGORIES: dict[str, Callable[[Categories], Iterable[str]]] = {
     "every column is in one category": partition,
     "isolated families stand apart": isolated,
     "columns are the cleaned ones": of_columns,
+    "pools and trees are of its columns": grouped,
 }
 
 
