@@ -1,8 +1,8 @@
 """What the tokenizer costs: an epoch beside the library of the field, and encoding.
 
 An epoch is one pass over 10 000 rows of the default set's columns in 12 categories of 3 levels,
-batches of 1024, the default's losses and the topographic one, jitter and the scores of the epoch
-included; without the losses that reach the codes, which the library's are not made for. The
+batches of 1024, the default's losses, `vq` and the topographic one, jitter and the scores of the
+epoch included; without the losses that reach the codes, which the library's are not made for. The
 library's model is the same but for its quantizer, vector-quantize-pytorch's `GroupedResidualVQ`
 with the same sizes, moving averages and search, and for a plain topographic term: each category
 draws its own pairs, for each of the two comparisons.
@@ -32,7 +32,7 @@ from spinlock.tokenizer.grid import Quantized, TokenGrid
 from spinlock.tokenizer.quantizer import ResidualQuantizer
 
 CATEGORIES, LEVELS, ROWS, BATCH = 12, 3, 10_000, 1024  # of the model whose epochs are timed
-TOPOGRAPHIC = 0.3  # weight of that loss, which is off by default
+TOPOGRAPHIC = 0.3  # weight of that loss, which is off by default as `vq` is
 ENCODED = 4096  # operators encoded at a time
 REPETITIONS = 3
 
@@ -56,7 +56,8 @@ def of_epochs(name: str, width: int) -> dict[str, float]:
     loaded = params.load("train_vqvae", Config)
     sizes = {"levels": "uniform", "num_levels": LEVELS, "batch_size": BATCH}
     timed_epochs = {"warmup_epochs": 0, "epochs": 1 + REPETITIONS}
-    losses_on = replace(loaded.losses, topographic=TOPOGRAPHIC, codebook=0.0, symbols=0.0)
+    on = {"vq": 1.0, "topographic": TOPOGRAPHIC}
+    losses_on = replace(loaded.losses, **on, codebook=0.0, symbols=0.0)
     config = replace(loaded, **sizes, **timed_epochs, search_width=width, losses=losses_on)
     ours, theirs = medians(epochs(config))
     alone, library = medians(steps(config))
