@@ -56,8 +56,7 @@ def of_epochs(name: str, width: int) -> dict[str, float]:
     loaded = params.load("train_vqvae", Config)
     sizes = {"levels": "uniform", "num_levels": LEVELS, "batch_size": BATCH}
     timed_epochs = {"warmup_epochs": 0, "epochs": 1 + REPETITIONS}
-    on = {"vq": 1.0, "topographic": TOPOGRAPHIC}
-    losses_on = replace(loaded.losses, **on, codebook=0.0, symbols=0.0)
+    losses_on = replace(loaded.losses, vq=1.0, topographic=TOPOGRAPHIC, codebook=0.0, symbols=0.0)
     config = replace(loaded, **sizes, **timed_epochs, search_width=width, losses=losses_on)
     ours, theirs = medians(epochs(config))
     alone, library = medians(steps(config))
